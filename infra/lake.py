@@ -1,0 +1,130 @@
+"""Every path of the lake, and the one way to write into it.
+
+Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
+
+    landing/<source>/history/…            files of the bulk history, as they arrived
+    landing/<source>/dt=D/…               files of one day; _CLOSED: the shop was closed
+    staging/<delivery>/                   a delivery before the gate: manifest.json, dt=D.parquet, items.parquet
+    events/dt=D/<delivery>.parquet        accepted events of the day, one file a delivery
+    items/<delivery>.parquet              what the delivery said about items
+    quarantine/<delivery>.parquet         rows refused, with their reasons
+    manifests/<delivery>.json             published deliveries: the accounting
+    partitions/D.json                     closed days: rows, mix, known_at, deliveries
+    tiles/dt=D.parquet                    user x item x behaviour x day
+    features/<view>/dt=D.parquet          rows of a feature view whose content changed on D
+    snapshots/<id>/                       point-in-time training sets
+    evaluations/<id>/                     figures per moment, read by the model gate
+    reports/                              data docs
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake under ``root``; every method names a path and touches nothing."""
+
+    root: Path
+
+    def landing(self, source: str) -> Path:
+        return self.root / "landing" / source
+
+    def landing_history(self, source: str) -> Path:
+        return self.landing(source) / "history"
+
+    def landing_day(self, source: str, day: date) -> Path:
+        return self.landing(source) / f"dt={day}"
+
+    def staging(self, delivery_id: str) -> Path:
+        return self.root / "staging" / delivery_id
+
+    def events_day(self, day: date) -> Path:
+        return self.root / "events" / f"dt={day}"
+
+    def events(self, day: date, delivery_id: str) -> Path:
+        return self.events_day(day) / f"{delivery_id}.parquet"
+
+    def items(self, delivery_id: str) -> Path:
+        return self.root / "items" / f"{delivery_id}.parquet"
+
+    def quarantine(self, delivery_id: str) -> Path:
+        return self.root / "quarantine" / f"{delivery_id}.parquet"
+
+    def manifest(self, delivery_id: str) -> Path:
+        return self.root / "manifests" / f"{delivery_id}.json"
+
+    def partition(self, day: date) -> Path:
+        return self.root / "partitions" / f"{day}.json"
+
+    def tiles(self, day: date) -> Path:
+        return self.root / "tiles" / f"dt={day}.parquet"
+
+    def feature_folder(self, view: str) -> Path:
+        return self.root / "features" / view
+
+    def feature(self, view: str, day: date) -> Path:
+        return self.feature_folder(view) / f"dt={day}.parquet"
+
+    def snapshot(self, snapshot_id: str) -> Path:
+        return self.root / "snapshots" / snapshot_id
+
+    def evaluation(self, evaluation_id: str) -> Path:
+        return self.root / "evaluations" / evaluation_id
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    def published(self) -> Iterator[Path]:
+        """Manifests of published deliveries, by name."""
+        return iter(sorted((self.root / "manifests").glob("*.json")))
+
+    def closed_days(self) -> list[date]:
+        """Days whose partition is closed, in order."""
+        return sorted(date.fromisoformat(path.stem) for path in (self.root / "partitions").glob("*.json"))
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on success it becomes ``path`` at once, on failure nothing remains.
+
+    Works for a file and for a folder: whoever reads ``path`` sees the old content or the new, never
+    half of it. The temporary name starts with a dot, so that no reader's pattern takes it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    _remove(aside)
+    try:
+        yield aside
+        if path.is_dir():
+            _remove(path)
+        aside.replace(path)
+    finally:
+        _remove(aside)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` aside and rename: equal content gives equal bytes."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()

@@ -1,0 +1,54 @@
+"""Partitions are the shop's days: half-open spans of dates in the shop's own time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from infra.errors import SettingsError
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """The days ``[start, end)``."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise SettingsError(f"The span {self.start} to {self.end} ends before it starts.", "Swap the two dates.")
+
+    @classmethod
+    def of_day(cls, day: date) -> Span:
+        return cls(day, day + timedelta(days=1))
+
+    def days(self) -> Iterator[date]:
+        for offset in range(len(self)):
+            yield self.start + timedelta(days=offset)
+
+    def __len__(self) -> int:
+        return (self.end - self.start).days
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start}..{self.end}"
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The moment, in UTC, at which the shop's ``day`` begins."""
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+
+
+def day_end(day: date, zone: ZoneInfo) -> datetime:
+    """The moment, in UTC, at which the shop's ``day`` is over: T of its windows ``[T-w, T)``."""
+    return day_start(day + timedelta(days=1), zone)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The shop's day that holds ``moment``."""
+    return moment.astimezone(zone).date()

@@ -1,0 +1,132 @@
+"""Every knob of the platform, with its default.
+
+A value comes from, first to last: the environment (``PENCHANT_<NAME>``), ``settings.toml`` in the
+home folder, the default here. The home folder itself comes from ``PENCHANT_HOME``, or is
+``.penchant`` in the project.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from infra.clock import Clock, parse_clock
+from infra.errors import SettingsError
+from infra.lake import Lake
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Settings(BaseSettings):
+    """All settings; see each field's description."""
+
+    model_config = SettingsConfigDict(env_prefix="PENCHANT_", extra="forbid", frozen=True)
+
+    home: Path = Field(PROJECT / ".penchant", description="Folder of all state; deleting it forgets everything.")
+    clock: str = Field("wall", description="wall, a fixed moment, or MOMENT/ANCHOR (a replayed clock).")
+    timezone: str = Field("UTC", description="The shop's time zone: partitions are its days.")
+    currency: str = Field("GBP", pattern="^[A-Z]{3}$", description="Currency of prices whose source names none.")
+
+    postgres_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host:port of a server to use instead of the embedded one."
+    )
+    valkey_url: SecretStr | None = Field(
+        None, description="redis://:password@host:port/0 of a server to use instead of the embedded one."
+    )
+    postgres_port: Port = 15432
+    valkey_port: Port = 16379
+    airflow_port: Port = 18080
+    mlflow_port: Port = 15000
+    api_port: Port = 18000
+
+    memory_limit: str = Field("2GB", pattern=r"^\d+(MB|GB)$", description="Memory DuckDB may use before it spills.")
+    threads: int = Field(2, ge=1, description="Threads of DuckDB and tasks that Airflow runs at once.")
+
+    window_days: tuple[Days, ...] = Field((1, 7, 30), description="Lengths of the behaviour windows, in days.")
+    half_life_days: tuple[Days, ...] = Field((7, 30, 90), description="Half-lives of the decayed interest, in days.")
+    sequence_length: int = Field(50, ge=1, le=1000, description="Events kept in a user's sequence.")
+    history_items: int = Field(1000, ge=1, description="Items kept in a user's item history, latest first.")
+    late_days: int = Field(30, ge=0, description="A row that is later than this many days is quarantined.")
+    history_lag_minutes: int = Field(60, ge=0, description="Assumed delay with which bulk history became known.")
+    gate_history_days: int = Field(28, ge=1, description="Past partitions that the gate compares volume and mix with.")
+
+    fresh_days: int = Field(7, ge=1, description="Last closed days, never trained on: a challenger is judged on them.")
+    validation_days: int = Field(14, ge=1, description="Days before those: they choose the epoch and the baseline.")
+    min_improvement: float = Field(0.0, ge=0, description="NDCG@10 by which the interval's lower bound must win.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("not a time zone; use a name such as Europe/London") from error
+        return value
+
+    @field_validator("clock")
+    @classmethod
+    def _known_clock(cls, value: str) -> str:
+        try:
+            parse_clock(value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.home / "lake")
+
+    def shop_clock(self) -> Clock:
+        return parse_clock(self.clock)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic names it)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic names it)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        home = init_settings().get("home") or env_settings().get("home") or PROJECT / ".penchant"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(home) / "settings.toml")
+
+
+def load_settings(home: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings of one home folder.
+
+    Args:
+        home: the folder of all state; by default ``PENCHANT_HOME`` or ``.penchant`` in the project.
+        overrides: settings that win over environment and file.
+
+    Raises:
+        SettingsError: a value that cannot be used, named with its field.
+    """
+    chosen = Path(home or os.environ.get("PENCHANT_HOME") or PROJECT / ".penchant").absolute()
+    try:
+        return Settings(home=chosen, **overrides)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise SettingsError(
+            f"Settings cannot be used: {'; '.join(lines)}.",
+            f"Mend them in the environment (PENCHANT_<NAME>) or in {chosen / 'settings.toml'}.",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{chosen / 'settings.toml'} is not valid TOML: {error}.", "Mend or delete it.") from error
