@@ -1,0 +1,200 @@
+"""All that is known about one user strictly before a moment, and how an event changes it.
+
+The same two functions serve training and answering: ``from_row`` reads what the store holds as of
+the last closed day, ``advance`` adds the events since then. Training calls them with the events of
+the log, serving with those that the API took, so both see the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.decay import WEIGHTS, carry, weight
+from features.views import INTERACTIONS, WINDOW_BEHAVIOURS, interest_column
+
+Strings = tuple[str, ...]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Live:
+    """One event of a user, as ``advance`` needs it; ``occurred_us`` in microseconds since 1970 UTC."""
+
+    item_id: str | None
+    category: str
+    event_type: str
+    occurred_us: int
+    position: int = 0
+    dwell_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The last events with an item, oldest first; all of one length."""
+
+    items: Strings = ()
+    categories: Strings = ()
+    types: Strings = ()
+    times_us: tuple[int, ...] = ()
+    dwell_ms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Interest:
+    """Strengths per category (rows) and half-life (columns) at ``as_of_us``."""
+
+    categories: Strings
+    strengths: NDArray[np.float64]
+    as_of_us: int
+
+    def at(self, moment_us: int, half_life_days: tuple[int, ...]) -> NDArray[np.float64]:
+        """Strengths carried to ``moment_us``, shape (categories, half-lives)."""
+        return carry(self.strengths, moment_us - self.as_of_us, half_life_days)
+
+
+@dataclass(frozen=True)
+class ItemHistory:
+    """Which items the user wanted: interactions, purchases and the last moment of each."""
+
+    items: Strings = ()
+    times: tuple[int, ...] = ()
+    purchases: tuple[int, ...] = ()
+    last_us: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class UserState:
+    """What is known about ``user_id`` strictly before ``moment_us``."""
+
+    user_id: str
+    moment_us: int
+    half_life_days: tuple[int, ...]
+    sequence: Sequence
+    interest: Interest
+    history: ItemHistory
+    windows: Mapping[str, int]
+    today: Mapping[str, int]
+
+    @property
+    def known(self) -> bool:
+        """Whether this user ever did anything with an item."""
+        return bool(self.sequence.items)
+
+
+def from_row(
+    user_id: str, row: Mapping[str, Any], window_columns: Strings, half_life_days: tuple[int, ...]
+) -> UserState:
+    """The state that a feature row holds; a missing value is an empty list or a zero.
+
+    Args:
+        row: values by column of ``features.views``, those of expired views already left out.
+        window_columns: the columns of the view ``user_windows``, in the order of the model's input.
+    """
+    columns = [_list(row, interest_column(days)) for days in half_life_days]
+    strengths = np.asarray(columns, dtype=np.float64).reshape(len(half_life_days), -1).T
+    return UserState(
+        user_id=user_id,
+        moment_us=int(row.get("interest_as_of_us") or 0),
+        half_life_days=half_life_days,
+        sequence=Sequence(
+            tuple(_list(row, "sequence_items")),
+            tuple(_list(row, "sequence_categories")),
+            tuple(_list(row, "sequence_types")),
+            tuple(int(time) for time in _list(row, "sequence_times_us")),
+            tuple(int(dwell) for dwell in _list(row, "sequence_dwell_ms")),
+        ),
+        interest=Interest(tuple(_list(row, "interest_categories")), strengths, int(row.get("interest_as_of_us") or 0)),
+        history=ItemHistory(
+            tuple(_list(row, "history_items")),
+            tuple(int(times) for times in _list(row, "history_times")),
+            tuple(int(count) for count in _list(row, "history_purchases")),
+            tuple(int(time) for time in _list(row, "history_last_us")),
+        ),
+        windows={column: int(row.get(column) or 0) for column in window_columns},
+        today=dict.fromkeys(WINDOW_BEHAVIOURS, 0),
+    )
+
+
+def advance(
+    state: UserState, events: Iterable[Live], moment_us: int, *, sequence_length: int, history_items: int
+) -> UserState:
+    """The state at ``moment_us``: ``state`` and the events since its last closed day.
+
+    Events at or after ``moment_us`` are not seen. The order of ``events`` does not matter: they are
+    taken by (time, position).
+    """
+    seen = sorted(
+        (event for event in events if event.occurred_us < moment_us),
+        key=lambda event: (event.occurred_us, event.position, event.item_id or ""),
+    )
+    with_item = [event for event in seen if event.item_id]
+    return replace(
+        state,
+        moment_us=moment_us,
+        sequence=_extend(state.sequence, with_item, sequence_length),
+        interest=_strengthen(state.interest, with_item, state.half_life_days),
+        history=_remember(state.history, with_item, history_items),
+        today=_count(seen),
+    )
+
+
+def _count(events: list[Live]) -> dict[str, int]:
+    counts = Counter(event.event_type for event in events)
+    return {behaviour: counts[behaviour] for behaviour in WINDOW_BEHAVIOURS}
+
+
+def _extend(sequence: Sequence, events: list[Live], length: int) -> Sequence:
+    if not events:
+        return sequence
+    return Sequence(
+        (*sequence.items, *(event.item_id or "" for event in events))[-length:],
+        (*sequence.categories, *(event.category for event in events))[-length:],
+        (*sequence.types, *(event.event_type for event in events))[-length:],
+        (*sequence.times_us, *(event.occurred_us for event in events))[-length:],
+        (*sequence.dwell_ms, *(event.dwell_ms for event in events))[-length:],
+    )
+
+
+def _strengthen(interest: Interest, events: list[Live], half_life_days: tuple[int, ...]) -> Interest:
+    wanted = [event for event in events if event.event_type in WEIGHTS]
+    if not wanted:
+        return interest
+    as_of_us = max(interest.as_of_us, wanted[-1].occurred_us)
+    strengths = dict(zip(interest.categories, interest.at(as_of_us, half_life_days), strict=True))
+    for event in wanted:
+        added = carry(weight(event.event_type, event.dwell_ms), as_of_us - event.occurred_us, half_life_days)
+        strengths[event.category] = strengths.get(event.category, 0.0) + added
+    categories = tuple(sorted(strengths))
+    return Interest(categories, np.stack([strengths[category] for category in categories]), as_of_us)
+
+
+def _remember(history: ItemHistory, events: list[Live], limit: int) -> ItemHistory:
+    rows = {
+        item: (times, purchases, last)
+        for item, times, purchases, last in zip(
+            history.items, history.times, history.purchases, history.last_us, strict=True
+        )
+    }
+    for event in events:
+        if event.item_id and event.event_type in INTERACTIONS:
+            times, purchases, last = rows.get(event.item_id, (0, 0, 0))
+            bought = event.event_type == "purchase"
+            rows[event.item_id] = (times + 1, purchases + bought, max(last, event.occurred_us))
+    latest = sorted(rows.items(), key=lambda entry: (-entry[1][2], entry[0]))[:limit]
+    return ItemHistory(
+        tuple(item for item, _ in latest),
+        tuple(values[0] for _, values in latest),
+        tuple(values[1] for _, values in latest),
+        tuple(values[2] for _, values in latest),
+    )
+
+
+def _list(row: Mapping[str, Any], column: str) -> list[Any]:
+    value = row.get(column)
+    return [] if value is None else list(value)

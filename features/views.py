@@ -1,0 +1,161 @@
+"""What is known about users and items: every feature view, with its columns, as plain data.
+
+The Feast objects, the tables that the engine writes, the lookup and the documentation are all made
+from these definitions, so that a name exists once. Columns are unique over all views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from features.events.schema import ITEM_ID, USER_ID
+
+SERVICE: Final = "interest_v1"
+
+#: Every row says which moment it describes and since when it could be known.
+EVENT_TIMESTAMP: Final = "event_timestamp"
+CREATED_TIMESTAMP: Final = "created_timestamp"
+
+USER_WINDOWS: Final = "user_windows"
+USER_INTEREST: Final = "user_interest"
+USER_SEQUENCE: Final = "user_sequence"
+USER_ITEMS: Final = "user_items"
+ITEM_WINDOWS: Final = "item_windows"
+
+#: Behaviours with windows of their own; ``return`` counts what came back.
+WINDOW_BEHAVIOURS: Final = ("impression", "view", "click", "cart", "favorite", "purchase", "return", "review")
+#: Behaviours that say that the user wanted the item; ``interaction`` stands for any of them.
+INTERACTIONS: Final = ("view", "click", "cart", "favorite", "purchase", "review")
+PAID: Final = ("purchase", "return")
+WATCHED: Final = ("impression", "view", "click")
+
+Kind = Literal["int64", "float64", "list<string>", "list<int64>", "list<float64>"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column: its name, Arrow type, and what it means with its unit."""
+
+    name: str
+    kind: Kind
+    description: str
+
+
+@dataclass(frozen=True)
+class View:
+    """One feature view: an entity key, its columns, and how long a row holds.
+
+    ``ttl_days`` is counted by the shop's clock from the row's moment; None: for ever. After it, or
+    without a row, counts are zero and lists are empty.
+    """
+
+    name: str
+    entity: str
+    features: tuple[Feature, ...]
+    ttl_days: int | None
+    description: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+
+def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tuple[View, ...]:
+    """All views for these window lengths and half-lives (both in days)."""
+    ttl = max(window_days) + 1
+    return (
+        View(
+            USER_WINDOWS,
+            USER_ID,
+            tuple(_user_windows(window_days)),
+            ttl,
+            "What the user did in the windows [T-w, T), T the end of the last closed day.",
+        ),
+        View(
+            USER_INTEREST,
+            USER_ID,
+            tuple(_interest(half_life_days)),
+            None,
+            "Decayed interest per category: sum of weight * 2^(-age / half-life), at the user's last event.",
+        ),
+        View(USER_SEQUENCE, USER_ID, _SEQUENCE, None, "The user's last events with an item, oldest first."),
+        View(
+            USER_ITEMS, USER_ID, _HISTORY, None, "Which items the user wanted, how often and how lately, latest first."
+        ),
+        View(
+            ITEM_WINDOWS,
+            ITEM_ID,
+            tuple(_item_windows(window_days)),
+            ttl,
+            "What users (guests too) did with the item in the windows [T-w, T).",
+        ),
+    )
+
+
+def interest_column(half_life: int) -> str:
+    return f"interest_{half_life}d"
+
+
+def user_window_column(behaviour: str, measure: str, days: int) -> str:
+    return f"{behaviour}_{measure}_{days}d"
+
+
+def item_window_column(behaviour: str, measure: str, days: int) -> str:
+    return f"item_{behaviour}_{measure}_{days}d"
+
+
+def measures(behaviour: str) -> tuple[str, ...]:
+    """Which measures the user windows of ``behaviour`` have."""
+    common = ("count", "items", "categories")
+    return common + ("spend",) * (behaviour in PAID) + ("dwell",) * (behaviour in WATCHED)
+
+
+_MEANING: Final = {
+    "count": "events of type {0}",
+    "items": "distinct items with a {0}",
+    "categories": "distinct categories with a {0}",
+    "spend": "sum of price x quantity over {0} events, minor units",
+    "dwell": "sum of dwell time over {0} events, milliseconds",
+    "users": "distinct known users with a {0}",
+}
+
+
+def _user_windows(window_days: tuple[int, ...]) -> Iterator[Feature]:
+    for behaviour in WINDOW_BEHAVIOURS:
+        for measure in measures(behaviour):
+            for days in window_days:
+                meaning = _MEANING[measure].format(behaviour)
+                yield Feature(user_window_column(behaviour, measure, days), "int64", f"{meaning}, last {days} days")
+
+
+def _item_windows(window_days: tuple[int, ...]) -> Iterator[Feature]:
+    for behaviour in (*WINDOW_BEHAVIOURS, "interaction"):
+        for measure in ("count", "users"):
+            for days in window_days:
+                meaning = _MEANING[measure].format(behaviour)
+                yield Feature(item_window_column(behaviour, measure, days), "int64", f"{meaning}, last {days} days")
+
+
+def _interest(half_life_days: tuple[int, ...]) -> Iterator[Feature]:
+    yield Feature("interest_categories", "list<string>", "categories the user ever wanted, by name")
+    for days in half_life_days:
+        yield Feature(interest_column(days), "list<float64>", f"strength per category, half-life {days} days")
+    yield Feature("interest_as_of_us", "int64", "moment of the strengths, microseconds since 1970 UTC")
+
+
+_SEQUENCE: Final = (
+    Feature("sequence_items", "list<string>", "item of each event"),
+    Feature("sequence_categories", "list<string>", "category of each event's item"),
+    Feature("sequence_types", "list<string>", "event type of each event"),
+    Feature("sequence_times_us", "list<int64>", "moment of each event, microseconds since 1970 UTC"),
+    Feature("sequence_dwell_ms", "list<int64>", "dwell time of each event, milliseconds, 0 when unknown"),
+)
+
+_HISTORY: Final = (
+    Feature("history_items", "list<string>", "items with an interaction"),
+    Feature("history_times", "list<int64>", "interactions with each item"),
+    Feature("history_purchases", "list<int64>", "purchases of each item"),
+    Feature("history_last_us", "list<int64>", "last interaction with each item, microseconds since 1970 UTC"),
+)
