@@ -1,0 +1,52 @@
+"""### Features of one shop day
+
+Runs for every partition of `events`: builds tiles, windows, decayed interest, sequences and item
+statistics of the day and puts the rows that changed into the online store. Its partition of the asset
+`features` counts towards the week after which `train_interest` runs.
+
+States chain on the day before, so the run also builds closed days before its own that nobody has
+built yet; which of two waiting days runs first does not matter.
+
+**When it fails**: *not closed* names the days that are missing: ingest them, or release them with
+`penchant skip DAY --reason …`, and clear the task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from dags.assets import EVENTS, FEATURES, every_partition_of
+from dags.defaults import DAY_PARAM, PARTITION_TASK, Params
+from infra.settings import load_settings
+
+with DAG(
+    "build_features",
+    schedule=every_partition_of(EVENTS),
+    catchup=False,
+    max_active_runs=1,
+    default_args=PARTITION_TASK,
+    doc_md=__doc__,
+    params=DAY_PARAM,
+    tags=["penchant", "features"],
+) as dag:
+
+    @task
+    def build(partition_key: str | None = None, params: Params = None) -> dict[str, Any]:
+        """Build the feature views of the day, and of closed days before it that are not built."""
+        from dags.steps import build, span_of_run
+
+        return build(load_settings(), span_of_run(partition_key, params))
+
+    @task(outlets=[FEATURES])
+    def materialise(
+        built: dict[str, Any], partition_key: str | None = None, params: Params = None, *, outlet_events: Any = None
+    ) -> dict[str, Any]:
+        """Put the rows that changed into the online store."""
+        from dags.steps import materialise, span_of_params, span_of_run
+
+        outlet_events[FEATURES].add_partitions(str(span_of_run(partition_key, params).start))
+        return materialise(load_settings(), span_of_params(built))
+
+    materialise(build())

@@ -1,0 +1,53 @@
+"""What all DAGs share: retries, time limits, pools, and the bounds that the shop's clock sets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+from infra.clock import WallClock
+from infra.partitions import day_of, day_start
+from infra.settings import Settings
+
+#: What Airflow hands to a task as ``params``.
+Params = dict[str, Any] | None
+
+#: The day of a run by hand; a scheduled run has its partition key.
+DAY_PARAM = {"day": Param(None, type=["null", "string"], format="date", description="Day of a run by hand.")}
+
+#: Partitions are chained, so one is written at a time; training takes the whole machine.
+PARTITIONS_POOL = "partitions"
+TRAINING_POOL = "training"
+
+#: Long before any log: runs are bounded by what arrives, not by this.
+START = datetime(1990, 1, 1, tzinfo=UTC)
+
+PARTITION_TASK: dict[str, Any] = {
+    "owner": "penchant",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=30),
+    "execution_timeout": timedelta(minutes=30),
+    "pool": PARTITIONS_POOL,
+}
+
+TRAINING_TASK: dict[str, Any] = {
+    **PARTITION_TASK,
+    "retries": 1,
+    "execution_timeout": timedelta(hours=3),
+    "pool": TRAINING_POOL,
+}
+
+
+def end_of_schedule(settings: Settings) -> datetime | None:
+    """The last midnight that a clock other than the wall's has reached; None for the wall clock.
+
+    A shop whose clock stands in the past must not get runs for days that it has not had.
+    """
+    clock = settings.shop_clock()
+    if isinstance(clock, WallClock):
+        return None
+    return day_start(day_of(clock.now(), settings.zone), settings.zone)

@@ -1,0 +1,67 @@
+"""### One shop day of events
+
+Every midnight of the shop: takes the files under `landing/<source>/dt=DAY/` and the events that the
+API took on that day, holds them against the expectations, publishes them and closes the day. Its
+partition of the asset `events` starts `build_features` for the same day.
+
+**A closed day** has the marker `_CLOSED` in its folder and publishes an empty partition.
+
+**When it fails**: *no delivery* means that the folder of the day is missing; the task tries again
+with growing pauses. Put the file there, or release the day with `penchant skip DAY --reason …`.
+*Refused* means that the gate stopped the day: the message names the rule, the rows and the report.
+
+**Again**: clear the run or back the day up with `airflow backfill create --dag-id ingest_events
+--from-date DAY --to-date DAY --reprocess-behavior completed`; the same delivery gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from dags.assets import EVENTS, daily
+from dags.defaults import DAY_PARAM, PARTITION_TASK, START, Params, end_of_schedule
+from infra.settings import load_settings
+
+settings = load_settings()
+
+with DAG(
+    "ingest_events",
+    schedule=daily(settings.timezone),
+    start_date=START,
+    end_date=end_of_schedule(settings),
+    catchup=False,
+    max_active_runs=1,
+    default_args=PARTITION_TASK,
+    doc_md=__doc__,
+    params=DAY_PARAM,
+    tags=["penchant", "ingest"],
+) as dag:
+
+    @task
+    def ingest(partition_key: str | None = None, params: Params = None) -> list[str]:
+        """Parse what arrived for the day into staged deliveries; returns their ids."""
+        from dags.steps import ingest_day, span_of_run
+
+        return ingest_day(load_settings(), span_of_run(partition_key, params))
+
+    @task
+    def gate(deliveries: list[str], partition_key: str | None = None, params: Params = None) -> list[str]:
+        """Hold the staged deliveries against the expectations; a critical failure stops the day."""
+        from dags.steps import check, span_of_run
+
+        return check(load_settings(), deliveries, span_of_run(partition_key, params))
+
+    @task(outlets=[EVENTS])
+    def publish(
+        deliveries: list[str], partition_key: str | None = None, params: Params = None, *, outlet_events: Any = None
+    ) -> dict[str, Any]:
+        """Move the deliveries into the event log and close the day."""
+        from dags.steps import publish, span_of_run
+
+        span = span_of_run(partition_key, params)
+        outlet_events[EVENTS].add_partitions(str(span.start))
+        return publish(load_settings(), deliveries, span)
+
+    publish(gate(ingest()))
