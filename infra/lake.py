@@ -12,6 +12,8 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     partitions/D.json                     closed days: rows, mix, known_at, deliveries
     tiles/dt=D.parquet                    user x item x behaviour x day
     features/<view>/dt=D.parquet          rows of a feature view whose content changed on D
+    checkpoints/<view>/dt=D.parquet       the last row of every user through D, so that few files are read
+    spill/                                what DuckDB cannot hold in memory; nothing of it lasts
     snapshots/<id>/                       point-in-time training sets
     evaluations/<id>/                     figures per moment, read by the model gate
     reports/                              data docs
@@ -75,6 +77,16 @@ class Lake:
     def feature(self, view: str, day: date) -> Path:
         return self.feature_folder(view) / f"dt={day}.parquet"
 
+    def checkpoint_folder(self, view: str) -> Path:
+        return self.root / "checkpoints" / view
+
+    def checkpoint(self, view: str, day: date) -> Path:
+        return self.checkpoint_folder(view) / f"dt={day}.parquet"
+
+    @property
+    def spill(self) -> Path:
+        return self.root / "spill"
+
     def snapshot(self, snapshot_id: str) -> Path:
         return self.root / "snapshots" / snapshot_id
 
@@ -92,6 +104,11 @@ class Lake:
     def closed_days(self) -> list[date]:
         """Days whose partition is closed, in order."""
         return sorted(date.fromisoformat(path.stem) for path in (self.root / "partitions").glob("*.json"))
+
+
+def dated(folder: Path) -> list[tuple[date, Path]]:
+    """The files ``dt=D.parquet`` in ``folder`` with their days, in order."""
+    return sorted((date.fromisoformat(path.stem.removeprefix("dt=")), path) for path in folder.glob("dt=*.parquet"))
 
 
 @contextmanager

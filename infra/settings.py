@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="The shop's time zone: partitions are its days.")
     currency: str = Field("GBP", pattern="^[A-Z]{3}$", description="Currency of prices whose source names none.")
 
+    source: str = Field("online-retail", description="Name of the adapter that reads the shop's deliveries.")
+
     postgres_url: SecretStr | None = Field(
         None, description="postgresql://user:password@host:port of a server to use instead of the embedded one."
     )
@@ -66,6 +68,17 @@ class Settings(BaseSettings):
     fresh_days: int = Field(7, ge=1, description="Last closed days, never trained on: a challenger is judged on them.")
     validation_days: int = Field(14, ge=1, description="Days before those: they choose the epoch and the baseline.")
     min_improvement: float = Field(0.0, ge=0, description="NDCG@10 by which the interval's lower bound must win.")
+    min_fresh_moments: int = Field(50, ge=2, description="Fresh moments below which no challenger can win.")
+    min_fresh_users: int = Field(30, ge=2, description="Different users among them, below which none can win.")
+
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    api_poll_seconds: float = Field(3.0, gt=0, description="Seconds between looks at the ledger and the features' age.")
+    api_timeout_ms: int = Field(500, ge=10, description="How long the API waits for one answer of Valkey.")
+    api_body_bytes: int = Field(1_048_576, ge=1024, description="Longest body that the API reads.")
+    api_batch_events: int = Field(1000, ge=1, description="Events that one request may bring.")
+    api_candidates: int = Field(256, ge=100, le=10_000, description="Items that the model ranks for one answer.")
+    clock_tolerance_seconds: int = Field(60, ge=0, description="How far an event may be ahead of the shop's clock.")
+    live_events: int = Field(500, ge=1, description="Events of a user since the last closed day that answers see.")
 
     @field_validator("timezone")
     @classmethod

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.errors import SettingsError
+from infra.settings import PROJECT, load_settings
+
+
+def test_the_home_is_in_the_project_by_default() -> None:
+    assert load_settings().home == PROJECT / ".penchant"
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text('timezone = "Europe/London"\nthreads = 3\n')
+    monkeypatch.setenv("PENCHANT_THREADS", "5")
+    found = load_settings(tmp_path)
+    assert (found.timezone, found.threads, found.currency) == ("Europe/London", 5, "GBP")
+
+
+def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENCHANT_HOME", str(tmp_path))
+    (tmp_path / "settings.toml").write_text("threads = 7\n")
+    assert load_settings().threads == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('timezone = "Mars/Olympus"', "timezone"),
+        ('clock = "noon"', "clock"),
+        ("postgres_port = 70000", "postgres_port"),
+        ('memory_limit = "lots"', "memory_limit"),
+        ("treads = 2", "treads"),
+        ("threads = ", "not valid TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) -> None:
+    (tmp_path / "settings.toml").write_text(content)
+    with pytest.raises(SettingsError, match=named) as refused:
+        load_settings(tmp_path)
+    assert refused.value.mend
+
+
+def test_passwords_in_addresses_are_not_shown(tmp_path: Path) -> None:
+    found = load_settings(tmp_path, postgres_url="postgresql://me:hidden@db")
+    assert "hidden" not in repr(found) + str(found.model_dump())
+
+
+def test_loading_makes_nothing(tmp_path: Path) -> None:
+    load_settings(tmp_path / "home")
+    assert not (tmp_path / "home").exists()
