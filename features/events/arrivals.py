@@ -1,0 +1,64 @@
+"""What arrived is taken: a day with everything that there is for it, or a bulk history in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Engine
+
+from features.events.delivery import Found, delivery_id, describe, find_files, known_since
+from features.events.inbox import inbox_file
+from features.events.ingest import ingest
+from features.events.manifest import Manifest
+from features.events.sources.canonical import INBOX
+from infra.partitions import Span
+from infra.settings import Settings
+
+
+def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = None) -> list[Manifest]:
+    """Stage the deliveries of one day: the source's files, then what was posted to the API.
+
+    Args:
+        inbox: the database that holds the inbox; None where nothing is posted.
+
+    Returns:
+        Manifests in the order in which they were taken; gate each, then publish them together.
+
+    Raises:
+        DeliveryError: nothing arrived, or a file that cannot be read as a whole.
+    """
+    span = Span.of_day(day)
+    manifests = [_take(settings, source, find_files(settings, source, day), span, bulk=False)]
+    if inbox is not None and inbox_file(settings, inbox, day) is not None:
+        found = find_files(settings, INBOX.name, day)
+        beside = [manifest.delivery_id for manifest in manifests]
+        manifests.append(_take(settings, INBOX.name, found, span, bulk=False, beside=beside))
+    return manifests
+
+
+def take_history(settings: Settings, source: str, span: Span) -> Manifest:
+    """Stage the files of the bulk history as one delivery for ``span``.
+
+    Raises:
+        DeliveryError: as for a day.
+    """
+    return _take(settings, source, find_files(settings, source, None), span, bulk=True)
+
+
+def _take(
+    settings: Settings, source: str, found: Found, span: Span, *, bulk: bool, beside: Sequence[str] = ()
+) -> Manifest:
+    delivery = delivery_id(source, describe(found.files), span)
+    return ingest(
+        settings,
+        source,
+        found.files,
+        span,
+        bulk=bulk,
+        delivered_at=known_since(settings, delivery, found.folder),
+        ignored_files=found.ignored,
+        closed=found.closed,
+        reason=found.reason,
+        beside=beside,
+    )

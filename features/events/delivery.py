@@ -1,0 +1,140 @@
+"""Deliveries: what arrived for a partition, where it lies, what it is called and since when it is known.
+
+A delivery's files lie in its landing folder. Beside them may lie ``_delivery.json`` with
+``{"delivered_at": ISO 8601 with offset}``, the moment from which the delivery is known, and
+``_CLOSED``: the day has no rows (empty: the shop was closed; with a text: skipped, for that reason).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_manifest
+from infra.errors import DeliveryError
+from infra.lake import read_json, written_aside
+from infra.partitions import Span
+from infra.settings import Settings
+
+DATA_SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+CLOSED_MARKER: Final = "_CLOSED"
+DELIVERY_MARKER: Final = "_delivery.json"
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in a landing folder: data files by name, and the names of those that are none."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    ignored: tuple[str, ...]
+    closed: Closed = "rows"
+    reason: str = ""
+
+
+def find_files(settings: Settings, source: str, day: date | None) -> Found:
+    """Look for the files of ``source`` for one day, or of its bulk history (``day`` is None).
+
+    Raises:
+        DeliveryError: there is no folder, or nothing in it that could be data, or data beside the
+            marker of a day without any.
+    """
+    folder = settings.lake.landing_history(source) if day is None else settings.lake.landing_day(source, day)
+    if not folder.is_dir():
+        raise DeliveryError(f"Nothing arrived: {folder} does not exist.", _mend(folder, day))
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    files = tuple(entry for entry in entries if entry.is_file() and entry.name.lower().endswith(DATA_SUFFIXES))
+    other = tuple(entry.name for entry in entries if entry not in files)
+    ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER))
+    if CLOSED_MARKER not in other:
+        if not files:
+            seen = f" (it holds {', '.join(ignored)})" if ignored else ""
+            raise DeliveryError(f"No data file lies in {folder}{seen}.", _mend(folder, day))
+        return Found(folder, files, ignored)
+    if files:
+        raise DeliveryError(
+            f"{folder} holds {files[0].name} and the marker {CLOSED_MARKER}, which says that there is no data.",
+            f"Delete {CLOSED_MARKER} to take the file, or the file to leave the day without rows.",
+        )
+    reason = (folder / CLOSED_MARKER).read_text(encoding="utf-8").strip()
+    return Found(folder, (), ignored, "skipped" if reason else "empty", reason or "the shop was closed")
+
+
+def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
+    """Release a day that cannot be had: mark it as without rows, for a stated reason.
+
+    Raises:
+        DeliveryError: no reason, or the day has files.
+    """
+    folder = settings.lake.landing_day(source, day)
+    if not reason.strip():
+        raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")
+    if folder.is_dir() and any(path.name.lower().endswith(DATA_SUFFIXES) for path in folder.iterdir()):
+        raise DeliveryError(f"{day} has data in {folder}.", "Ingest it, or move the files away to skip the day.")
+    with written_aside(folder / CLOSED_MARKER) as aside:
+        aside.write_text(reason.strip() + "\n", encoding="utf-8")
+    return folder / CLOSED_MARKER
+
+
+def describe(files: Sequence[Path]) -> tuple[SourceFile, ...]:
+    """Size and digest of each file, in the order given.
+
+    Raises:
+        DeliveryError: a file that cannot be opened.
+    """
+    return tuple(_describe(path) for path in files)
+
+
+def delivery_id(source: str, files: Sequence[SourceFile], span: Span) -> str:
+    """The same content for the same span is the same delivery, whatever its files are called."""
+    content = "\n".join((source, str(span), *(file.sha256 for file in files)))
+    return f"{source}-{span.start:%Y%m%d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def known_since(settings: Settings, delivery: str, folder: Path | None) -> datetime:
+    """The moment from which a delivery is known: said by the folder, else its first ingest, else now.
+
+    Raises:
+        DeliveryError: ``_delivery.json`` cannot be read, or its moment lacks an offset.
+    """
+    marker = folder / DELIVERY_MARKER if folder else None
+    if marker is not None and marker.exists():
+        return _delivered_at(marker)
+    lake = settings.lake
+    if (lake.staging(delivery) / STAGED_MANIFEST).exists() or lake.manifest(delivery).exists():
+        return read_manifest(lake, delivery).delivered_at
+    return settings.shop_clock().now()
+
+
+def _delivered_at(marker: Path) -> datetime:
+    try:
+        moment = datetime.fromisoformat(read_json(marker)["delivered_at"])
+        if moment.tzinfo is None:
+            raise ValueError("the moment has no offset")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DeliveryError(
+            f"{marker} cannot be used: {error!r}.", 'Write {"delivered_at": "2010-12-10T01:00:00+00:00"} or delete it.'
+        ) from error
+    return moment.astimezone(UTC)
+
+
+def _describe(path: Path) -> SourceFile:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
+    except OSError as error:
+        raise DeliveryError(f"{path} cannot be read: {error.strerror}.", "Check its path and rights.") from error
+
+
+def _mend(folder: Path, day: date | None) -> str:
+    if day is None:
+        return f"Put the files of the history into {folder}."
+    return f"Put the day's file into {folder}, or release the day: penchant skip {day} --reason '…'."

@@ -1,0 +1,136 @@
+"""Ingest: one delivery's files become typed, deduplicated, routed events in a staging folder.
+
+Nothing outside ``lake.staging(delivery_id)`` is written, so that the gate sees a delivery before anyone
+else does, and the folder appears at once or not at all. Running it again gives the same bytes.
+"""
+
+# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from features.events.delivery import delivery_id, describe
+from features.events.items import write_items
+from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile
+from features.events.parse import parse
+from features.events.parsed import PARSED
+from features.events.query import Bounds
+from features.events.reasons import RULE_VERSION
+from features.events.route import counts, days_of, others, route
+from features.events.scratch import scratch
+from features.events.sources import Source, source_named
+from features.events.staging import write_events, write_quarantine
+from infra.lake import written_aside
+from infra.partitions import Span, day_end, day_start
+from infra.settings import Settings
+
+
+def ingest(
+    settings: Settings,
+    source: str,
+    files: Sequence[Path],
+    span: Span,
+    *,
+    bulk: bool,
+    delivered_at: datetime,
+    ignored_files: Sequence[str] = (),
+    closed: Closed = "rows",
+    reason: str = "",
+    beside: Sequence[str] = (),
+) -> Manifest:
+    """Take a delivery into its staging folder.
+
+    Args:
+        source: name of the adapter that reads the files.
+        files: what arrived, in order; none closes the span without rows, ``reason`` says why.
+        span: the days that the delivery is for. Rows before are late, rows at or after its end early;
+            both go to the file of their own day.
+        bulk: history: rows of the span became known at the end of their day plus the stated lag.
+        delivered_at: since when the delivery is known; no row may have happened later.
+        ignored_files: names that lay beside the files, for the record.
+        beside: deliveries staged for the same span before this one; their rows are duplicates here.
+
+    Raises:
+        DeliveryError: a file that cannot be read as a whole; nothing has changed.
+    """
+    adapter = source_named(source)
+    described = describe(files)
+    manifest = Manifest(
+        delivery_id=delivery_id(source, described, span),
+        source=source,
+        files=described,
+        span_start=span.start,
+        span_end=span.end,
+        bulk=bulk,
+        delivered_at=delivered_at.astimezone(UTC),
+        ingested_at_rule=_rule(settings, bulk),
+        rule_version=RULE_VERSION,
+        closed=closed,
+        reason=reason,
+        ignored_files=tuple(ignored_files),
+    )
+    with written_aside(settings.lake.staging(manifest.delivery_id)) as folder:
+        folder.mkdir()
+        with scratch(settings, folder) as connection:
+            _sort_out(connection, settings, adapter, tuple(files), manifest, tuple(beside))
+            manifest = _accounted(connection, manifest)
+            write_events(connection, folder, manifest, _known(settings, manifest))
+            write_items(connection, folder)
+            write_quarantine(connection, folder, manifest)
+        manifest.write(folder / STAGED_MANIFEST)
+    return manifest
+
+
+def _sort_out(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    adapter: Source,
+    files: tuple[Path, ...],
+    manifest: Manifest,
+    beside: tuple[str, ...],
+) -> None:
+    span = manifest.span
+    bounds = Bounds(
+        horizon=min(settings.shop_clock().now(), manifest.delivered_at),
+        keep_before=day_start(span.start - timedelta(days=settings.late_days), settings.zone),
+        currency=settings.currency,
+    )
+    parse(connection, adapter, files, bounds)
+    route(
+        connection,
+        others(settings.lake, days_of(connection), manifest.delivery_id, beside),
+        span,
+        late_days=settings.late_days,
+        copies=_copies(manifest.files),
+        repeats_are_events=adapter.repeats_are_events,
+    )
+
+
+def _accounted(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
+    rows_in = connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]
+    accounted = manifest.model_copy(update={"rows_in": rows_in, **counts(connection)})
+    accounted.check_sum()
+    return accounted
+
+
+def _known(settings: Settings, manifest: Manifest) -> dict[date, datetime]:
+    """Of a bulk history, the moment from which each day is assumed to have been known."""
+    if not manifest.bulk:
+        return {}
+    lag = timedelta(minutes=settings.history_lag_minutes)
+    return {day: day_end(day, settings.zone) + lag for day in manifest.span.days()}
+
+
+def _copies(files: tuple[SourceFile, ...]) -> tuple[int, ...]:
+    digests = [file.sha256 for file in files]
+    return tuple(digests[:number].count(digest) for number, digest in enumerate(digests))
+
+
+def _rule(settings: Settings, bulk: bool) -> str:
+    if bulk:
+        return f"end of the row's day + {settings.history_lag_minutes} min, assumed; outside the span: delivered_at"
+    return "delivered_at"

@@ -1,0 +1,117 @@
+"""Every parsed row gets one fate: accepted, duplicate, late, early or quarantined."""
+
+# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from features.events.parsed import CONTENT, DAY, FILE, PARSED, POSITION, REASONS
+from features.events.reasons import TOO_LATE
+from features.events.schema import EVENT_ID
+from features.events.scratch import listing, text
+from infra.lake import Lake
+from infra.partitions import Span
+
+ROUTED: Final = "routed"
+FATE: Final = "fate"
+REASON: Final = "reason"  # the first of the reasons
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"
+LATE: Final = "late"
+EARLY: Final = "early"
+QUARANTINED: Final = "quarantined"
+
+
+def route(
+    connection: duckdb.DuckDBPyConnection,
+    known: list[Path],
+    span: Span,
+    *,
+    late_days: int,
+    copies: tuple[int, ...],
+    repeats_are_events: bool,
+) -> None:
+    """Fill the table ``routed``: position, event_id, fate and reason of every parsed row.
+
+    Args:
+        known: files of events that other deliveries brought for the days of these rows.
+        span: the days that this delivery is for; rows before are late, rows after are early.
+        late_days: a row that is more days before the span than this is refused.
+        copies: per file, how many files of the same content came before it in this delivery.
+        repeats_are_events: number the equal rows of a delivery instead of dropping all but the first.
+    """
+    ids = f"coalesce({EVENT_ID}, {CONTENT})"
+    if repeats_are_events:
+        # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
+        again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
+        ids = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
+    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))})" if known else f"SELECT NULL AS {EVENT_ID}"
+    connection.execute(f"""
+        CREATE TABLE {ROUTED} AS
+        WITH valid AS (SELECT {POSITION}, {DAY}, {ids} AS {EVENT_ID} FROM {PARSED} WHERE {REASONS} IS NULL),
+        seen AS ({seen}),
+        counted AS (
+            SELECT *, row_number() OVER (PARTITION BY {EVENT_ID} ORDER BY {POSITION}) > 1
+                OR {EVENT_ID} IN (SELECT {EVENT_ID} FROM seen WHERE {EVENT_ID} IS NOT NULL) AS again
+            FROM valid),
+        fated AS (
+            SELECT {POSITION}, {DAY}, {EVENT_ID}, {_fate(span, late_days)} AS {FATE} FROM counted)
+        SELECT *, CASE WHEN {FATE} = '{QUARANTINED}' THEN '{TOO_LATE}' END AS {REASON} FROM fated
+        UNION ALL
+        SELECT {POSITION}, {DAY}, NULL, '{QUARANTINED}', {REASONS}[1] FROM {PARSED} WHERE {REASONS} IS NOT NULL
+    """)
+
+
+def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    """The days that the parsed rows belong to, in order."""
+    rows = connection.execute(f"SELECT DISTINCT {DAY} FROM {PARSED} WHERE {REASONS} IS NULL ORDER BY 1").fetchall()
+    return [row[0] for row in rows]
+
+
+def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> list[Path]:
+    """Files that hold what other deliveries brought for ``days``: published, or staged together with this one."""
+    files: list[Path] = []
+    for day in days:
+        folder = lake.events_day(day)
+        files += sorted(path for path in folder.glob("*.parquet") if path.stem != delivery_id)
+        staged = (lake.staging(other) / f"dt={day}.parquet" for other in beside)
+        files += [path for path in staged if path.exists()]
+    return files
+
+
+def counts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The manifest's figures."""
+    rows = connection.execute(
+        f"SELECT {FATE}, {DAY}, {REASON}, count(*) FROM {ROUTED} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    totals = {fate: sum(n for row_fate, _, _, n in rows if row_fate == fate) for fate in _FATES}
+    by_day = {
+        f"{fate}_by_day": {day: n for row_fate, day, _, n in rows if row_fate == fate}
+        for fate in (ACCEPTED, LATE, EARLY)
+    }
+    reasons: dict[str, int] = {}
+    for _, _, reason, n in rows:
+        if reason is not None:
+            reasons[reason] = reasons.get(reason, 0) + n
+    return {**totals, **by_day, "quarantined_by_reason": dict(sorted(reasons.items()))}
+
+
+_FATES: Final = (ACCEPTED, DUPLICATE, LATE, EARLY, QUARANTINED)
+
+
+def _fate(span: Span, late_days: int) -> str:
+    limit = span.start - timedelta(days=late_days)
+    return f"""CASE WHEN again THEN '{DUPLICATE}'
+        WHEN {DAY} >= DATE {text(span.end)} THEN '{EARLY}'
+        WHEN {DAY} < DATE {text(limit)} THEN '{QUARANTINED}'
+        WHEN {DAY} < DATE {text(span.start)} THEN '{LATE}'
+        ELSE '{ACCEPTED}' END"""
+
+
+def _copy(copies: tuple[int, ...]) -> str:
+    again = [f"WHEN {number} THEN {copy}" for number, copy in enumerate(copies) if copy]
+    return f"CASE {FILE} {' '.join(again)} ELSE 0 END" if again else "0"

@@ -1,0 +1,82 @@
+"""A DuckDB of one delivery's own: bounded in memory, spilling beside what it writes, gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from infra.errors import MachineError
+from infra.settings import Settings
+
+_NAME: Final = "scratch.duckdb"
+
+# Text as it was read becomes a value, or null where it cannot.
+_MACROS: Final = (
+    # a trim of named characters is slow, so only cells that hold a tab or a line's end pay for it
+    (
+        r"clean(x) AS nullif(CASE WHEN contains(x, chr(9)) OR contains(x, chr(10)) OR contains(x, chr(13)) "
+        r"THEN trim(x, chr(9) || chr(10) || chr(13) || ' ') ELSE trim(x) END, '')"
+    ),
+    # spreadsheets and pandas turn a column of ids with gaps into floats: 13085.0 is 13085
+    r"identifier(x) AS CASE WHEN regexp_full_match(x, '\d+\.0+') THEN split_part(x, '.', 1) ELSE x END",
+    # a cast alone would round 2.5 to a whole number
+    (
+        r"whole(x) AS TRY_CAST(CASE WHEN NOT contains(x, '.') OR regexp_full_match(x, '[+-]?\d+\.0*') "
+        r"THEN split_part(x, '.', 1) END AS BIGINT)"
+    ),
+    r"number(x) AS CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END",
+    # a time without an offset is the shop's own
+    r"moment(x) AS CASE WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) END",
+    r"minor(x) AS coalesce(CAST(CAST(round(TRY_CAST(x AS DECIMAL(15, 6)) * 100) AS BIGINT) AS VARCHAR), x)",
+)
+
+
+@contextmanager
+def scratch(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB whose files lie in ``folder`` and are removed at the end; naive times are the shop's.
+
+    Raises:
+        MachineError: the work inside needs more memory than the settings allow.
+    """
+    path, spill = folder / _NAME, folder / f"{_NAME}.tmp"
+    config: dict[str, Any] = {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": False,
+    }
+    connection = duckdb.connect(str(path), config=config)
+    try:
+        connection.execute(f"SET TimeZone = {text(settings.timezone)}")
+        for macro in _MACROS:
+            connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
+        yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise MachineError(
+            f"{settings.memory_limit} of memory are not enough: {str(error).splitlines()[0]}",
+            "Raise the setting memory_limit, or lower threads.",
+        ) from error
+    finally:
+        connection.close()
+        path.unlink(missing_ok=True)
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def text(value: object) -> str:
+    """A value as an SQL text literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def name(value: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + value.replace('"', '""') + '"'
+
+
+def listing(values: list[Any]) -> str:
+    """Values as an SQL list of texts."""
+    return "[" + ", ".join(text(value) for value in values) + "]"

@@ -1,0 +1,59 @@
+"""Events that come in our own vocabulary: CSV, JSON lines or Parquet with the schema's column names.
+
+``item_id``, ``event_type`` and ``occurred_at`` must be there (``item_id`` may be null for a search or a
+login); every other column may be. Prices are integer minor units; a time without an offset is the
+shop's own. Where the source gives no ``event_id``, equal rows are events that happened that many times.
+``title``, ``category_path`` (``Root > Child``) and ``brand`` describe the item.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.events.schema import (
+    BRAND,
+    CATEGORY_PATH,
+    CURRENCY,
+    DWELL_MS,
+    EVENT_ID,
+    EVENT_TYPE,
+    ITEM_ID,
+    OCCURRED_AT,
+    PRICE,
+    QUANTITY,
+    RATING,
+    SESSION_ID,
+    SOURCE_POSITION,
+    TEXT,
+    TITLE,
+    USER_ID,
+)
+from features.events.sources.source import Source
+
+_REQUIRED: Final = (ITEM_ID, EVENT_TYPE, OCCURRED_AT)
+_AS_THEY_ARE: Final = (OCCURRED_AT, SOURCE_POSITION, DWELL_MS, QUANTITY, PRICE, CURRENCY, RATING, TEXT)
+_IDS: Final = (EVENT_ID, USER_ID, ITEM_ID, SESSION_ID)
+_ITEM: Final = (TITLE, CATEGORY_PATH, BRAND)
+_OPTIONAL: Final = tuple(column for column in (*_IDS, *_AS_THEY_ARE, *_ITEM) if column not in _REQUIRED)
+
+
+def canonical(name: str) -> Source:
+    """A source of canonical events under its own name."""
+    return Source(
+        name=name,
+        required=_REQUIRED,
+        optional=_OPTIONAL,
+        columns={
+            **{column: f"{{{column}}}" for column in _AS_THEY_ARE},
+            **{column: f"identifier({{{column}}})" for column in _IDS},
+            EVENT_TYPE: f"lower({{{EVENT_TYPE}}})",
+            CURRENCY: f"upper({{{CURRENCY}}})",
+        },
+        item={column: f"{{{column}}}" for column in _ITEM},
+        repeats_are_events=True,
+    )
+
+
+CANONICAL: Final = canonical("canonical")
+#: What was posted to the API, exported a day at a time.
+INBOX: Final = canonical("inbox")

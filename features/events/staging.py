@@ -1,0 +1,141 @@
+"""Writes a routed delivery into its staging folder: a file a day, the items, the quarantine."""
+
+# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.events.manifest import Manifest
+from features.events.parsed import DAY, FILE, ORIGINAL, PARSED, POSITION, REASONS, ROW
+from features.events.reasons import RULE_VERSION
+from features.events.route import ACCEPTED, EARLY, FATE, LATE, QUARANTINED, REASON, ROUTED
+from features.events.schema import (
+    DELIVERY_ID,
+    EVENT,
+    EVENT_ID,
+    EVENT_ORDER,
+    INGESTED_ASSUMED,
+    INGESTED_AT,
+    SOURCE,
+)
+from features.events.scratch import listing, text
+
+STAGED_ITEMS: Final = "items.parquet"
+STAGED_QUARANTINE: Final = "quarantine.parquet"
+TAKEN: Final = f"{FATE} IN ('{ACCEPTED}', '{LATE}', '{EARLY}')"
+
+RULE: Final = "rule_version"
+REFUSED: Final = pa.schema(
+    [
+        pa.field(DELIVERY_ID, pa.string(), nullable=False),
+        pa.field(SOURCE, pa.string(), nullable=False),
+        pa.field(FILE, pa.string(), nullable=False),
+        pa.field(ROW, pa.int64(), nullable=False),  # from 1, the header not counted
+        pa.field(REASONS, pa.list_(pa.string()), nullable=False),
+        pa.field(RULE, pa.string(), nullable=False),
+        pa.field(ORIGINAL, pa.string(), nullable=False),  # JSON, every cell as the text that was read
+        pa.field(DAY, pa.date32()),
+    ]
+)
+
+_ROWS: Final = 100_000
+
+
+def staged_day(folder: Path, day: date) -> Path:
+    """The file of one day in a staging folder."""
+    return folder / f"dt={day}.parquet"
+
+
+def write_events(
+    connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, known: Mapping[date, datetime]
+) -> None:
+    """One sorted file for every day of the span and of late and early rows; a day without rows gets an empty one.
+
+    Args:
+        known: since when rows are known that are accepted into one of these days; others, and all late
+            and early rows, are known since the delivery.
+    """
+    connection.execute(f"CREATE TABLE known ({DAY} DATE, since TIMESTAMPTZ)")
+    values = ", ".join(f"(DATE {text(day)}, {_moment(since)})" for day, since in known.items())
+    if values:
+        connection.execute(f"INSERT INTO known VALUES {values}")
+    own = {
+        EVENT_ID: f"{ROUTED}.{EVENT_ID}",
+        INGESTED_AT: f"CASE WHEN {FATE} = '{ACCEPTED}' THEN coalesce(since, {_moment(manifest.delivered_at)}) "
+        f"ELSE {_moment(manifest.delivered_at)} END",
+        INGESTED_ASSUMED: f"since IS NOT NULL AND {FATE} = '{ACCEPTED}'",
+        SOURCE: text(manifest.source),
+        DELIVERY_ID: text(manifest.delivery_id),
+    }
+    columns = ", ".join(f"{own.get(column, column)} AS {column}" for column in EVENT.names)
+    reader = connection.sql(f"""
+        SELECT {columns}, {ROUTED}.{DAY} AS {DAY}
+        FROM {ROUTED} JOIN (SELECT * EXCLUDE ({EVENT_ID}, {DAY}) FROM {PARSED}) USING ({POSITION})
+        LEFT JOIN known ON {ROUTED}.{DAY} = known.{DAY} WHERE {TAKEN}
+        ORDER BY {ROUTED}.{DAY}, {", ".join(EVENT_ORDER)}
+    """).to_arrow_reader(_ROWS)
+    written = _split(reader, folder)
+    for day in manifest.days:
+        if day not in written:
+            pq.write_table(pa.Table.from_batches([], EVENT), staged_day(folder, day), compression="zstd")
+
+
+def _moment(value: datetime) -> str:
+    return f"TIMESTAMPTZ {text(value.isoformat())}"
+
+
+def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> None:
+    """Refused rows with the original and every reason, in the order in which they came."""
+    names = listing([file.name for file in manifest.files]) if manifest.files else "['']"
+    reader = connection.sql(f"""
+        SELECT {text(manifest.delivery_id)} AS {DELIVERY_ID}, {text(manifest.source)} AS {SOURCE},
+            {names}[{FILE} + 1] AS {FILE}, {ROW}, coalesce({REASONS}, [{REASON}]) AS {REASONS},
+            {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
+        FROM {PARSED} JOIN (SELECT {POSITION}, {FATE}, {REASON} FROM {ROUTED}) USING ({POSITION})
+        WHERE {FATE} = '{QUARANTINED}' ORDER BY {POSITION}
+    """).to_arrow_reader(_ROWS)
+    with pq.ParquetWriter(folder / STAGED_QUARANTINE, REFUSED, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_table(pa.Table.from_batches([batch]).cast(REFUSED))
+
+
+def _split(reader: pa.RecordBatchReader, folder: Path) -> set[date]:
+    """Cut a stream that is sorted by day into a file a day; in memory are one batch and one group of rows."""
+    written: set[date] = set()
+    for day, parts in groupby(_runs(reader), key=itemgetter(0)):
+        written.add(day)
+        with pq.ParquetWriter(staged_day(folder, day), EVENT, compression="zstd") as writer:
+            for group in _groups(rows for _, rows in parts):
+                writer.write_table(group)
+    return written
+
+
+def _runs(reader: pa.RecordBatchReader) -> Iterator[tuple[date, pa.Table]]:
+    """The stream's rows, cut where the day or the batch changes."""
+    for batch in reader:
+        ends = pc.run_end_encode(batch.column(DAY)).run_ends.to_pylist()
+        rows = pa.Table.from_batches([batch]).select(EVENT.names).cast(EVENT)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            yield batch.column(DAY)[start].as_py(), rows.slice(start, end - start)
+
+
+def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in groups of one size, so that equal rows give equal bytes however they came."""
+    rest = pa.Table.from_batches([], EVENT)
+    for part in parts:
+        rest = pa.concat_tables([rest, part])
+        while len(rest) >= _ROWS:
+            yield rest.slice(0, _ROWS)
+            rest = rest.slice(_ROWS)
+    if len(rest):
+        yield rest

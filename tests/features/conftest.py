@@ -1,0 +1,103 @@
+"""A small shop whose closed days a test writes itself, without ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.events.manifest import Manifest
+from features.events.schema import EVENT, ITEM
+from infra.lake import write_json
+from infra.partitions import Span, day_end, day_of, day_start
+from infra.settings import Settings
+
+Event = dict[str, Any]
+LAG = timedelta(minutes=60)
+
+
+class Shop:
+    """Publishes events as closed partitions and reads what was built of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lake = settings.lake
+
+    def publish(self, span: Span, events: Iterable[Event], delivery: str = "d1", lag: timedelta = LAG) -> None:
+        """Close every day of ``span`` with those of ``events`` that fall on it; the rest is ignored."""
+        by_day: dict[date, list[Event]] = {day: [] for day in span.days()}
+        for event in events:
+            day = day_of(event["occurred_at"], self.settings.zone)
+            if day in by_day:
+                by_day[day].append(event)
+        for day, rows in by_day.items():
+            self._close(day, rows, delivery, lag)
+
+    def items(
+        self,
+        categories: Mapping[str, str],
+        delivery: str = "items",
+        bulk: bool = True,
+        moment: datetime = datetime(2000, 1, 1, tzinfo=UTC),
+    ) -> None:
+        """Tell the catalogue which item is of which category, and since when (in bulk: from the beginning)."""
+        rows = [
+            {"item_id": item, "category_path": [name], "title": item, "price": 100, "valid_from": moment}
+            for item, name in sorted(categories.items())
+        ]
+        self._write(pa.Table.from_pylist(rows, ITEM), self.lake.items(delivery))
+        Manifest(
+            delivery_id=delivery,
+            source="test",
+            files=(),
+            span_start=date(2000, 1, 1),
+            span_end=date(2000, 1, 2),
+            bulk=bulk,
+            delivered_at=moment,
+            ingested_at_rule="test",
+            rule_version="1",
+        ).write(self.lake.manifest(delivery))
+
+    def rows(self, view: str, span: Span) -> dict[date, list[dict[str, Any]]]:
+        """The rows of a view by day."""
+        return {day: pq.read_table(self.lake.feature(view, day)).to_pylist() for day in span.days()}
+
+    def bytes_of(self, *names: str) -> dict[str, bytes]:
+        """The files below folders of the lake, by path."""
+        found = (path for name in names for path in (self.lake.root / name).rglob("*.parquet"))
+        return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in found}
+
+    def _close(self, day: date, rows: list[Event], delivery: str, lag: timedelta) -> None:
+        known = day_end(day, self.settings.zone) + lag
+        common = {"ingested_at": known, "ingested_assumed": False, "source": "test", "delivery_id": delivery}
+        table = pa.Table.from_pylist([{**event, **common} for event in rows], EVENT)
+        self._write(table, self.lake.events(day, delivery))
+        marker = {"day": str(day), "rows": len(rows), "known_at": known.isoformat(), "deliveries": [delivery]}
+        write_json(self.lake.partition(day), marker)
+
+    def _write(self, table: pa.Table, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+
+
+@pytest.fixture(scope="session")
+def shop_of() -> Callable[[Settings], Shop]:
+    """Make the shop of some settings."""
+    return Shop
+
+
+@pytest.fixture(scope="session")
+def event_of() -> Callable[..., Event]:
+    """Make one event: its day and the microseconds since the shop's day began, and what differs from a view."""
+
+    def make(settings: Settings, day: date, offset_us: int = 0, **fields: Any) -> Event:
+        occurred = day_start(day, settings.zone) + timedelta(microseconds=offset_us)
+        made = {"user_id": "u1", "item_id": "i1", "event_type": "view", "source_position": 0, "event_id": "e"}
+        return {**made, "occurred_at": occurred, **fields}
+
+    return make

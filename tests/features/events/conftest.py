@@ -1,0 +1,112 @@
+"""A small shop: settings whose clock stands still, Online Retail files of a few lines, and one way to take them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.events.ingest import ingest
+from features.events.log import event_files
+from features.events.manifest import Manifest
+from features.events.publish import publish
+from features.events.schema import EVENT
+from infra.partitions import Span
+from infra.settings import Settings
+
+NOW = datetime(2010, 12, 10, 1, tzinfo=UTC)
+DAY = date(2010, 12, 1)
+
+RETAIL = {
+    "Invoice": "536365",
+    "StockCode": "85123A",
+    "Description": "WHITE HANGING HEART T-LIGHT HOLDER",
+    "Quantity": "6",
+    "InvoiceDate": "2010-12-01 08:26:00",
+    "Price": "2.55",
+    "Customer ID": "17850",
+    "Country": "United Kingdom",
+}
+
+Line = dict[str, str]
+Take = Callable[..., Manifest]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, make_settings: Callable[..., Settings]) -> Settings:
+    """Settings whose clock stands at 2010-12-10 01:00 UTC."""
+    return make_settings(tmp_path / "home", clock=NOW.isoformat())
+
+
+@pytest.fixture
+def line() -> Callable[..., Line]:
+    """One line of an Online Retail file: ``line(Price="0", customer="")`` (customer: the column Customer ID)."""
+
+    def make(**cells: str) -> Line:
+        renamed = {{"customer": "Customer ID"}.get(name, name): value for name, value in cells.items()}
+        return {**RETAIL, **renamed}
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write lines as CSV: ``write("a.csv", [line(), line(...)])``; the path."""
+
+    def make(name: str, lines: Sequence[Line], folder: Path | None = None) -> Path:
+        path = (folder or tmp_path / "files") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(dict.fromkeys(name for line in lines for name in line)))
+            writer.writeheader()
+            writer.writerows(lines)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def take(shop: Settings) -> Take:
+    """Ingest files for one day (or ``span``) of Online Retail (or ``source``) and, by default, publish them."""
+
+    def make(*files: Path, span: Span | None = None, source: str = "online-retail", **more: Any) -> Manifest:
+        published = more.pop("published", True)
+        keywords = {"bulk": False, "delivered_at": NOW, **more}
+        manifest = ingest(shop, source, files, span or Span.of_day(DAY), **keywords)
+        if published:
+            publish(shop, [manifest.delivery_id], gated=False)
+        return manifest
+
+    return make
+
+
+@pytest.fixture
+def read(shop: Settings) -> Callable[..., list[dict[str, Any]]]:
+    """Published events of a span of closed days, in order."""
+
+    def make(span: Span | None = None) -> list[dict[str, Any]]:
+        files = event_files(shop.lake, span or Span.of_day(DAY))
+        tables = [pq.ParquetFile(path).read() for path in files]
+        assert all(table.schema == EVENT for table in tables)
+        rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist()
+        return rows
+
+    return make
+
+
+@pytest.fixture
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """Every file below a folder, by relative path, with its bytes."""
+
+    def make(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        }
+
+    return make

@@ -1,0 +1,118 @@
+"""A delivery that cannot be read as a whole ends in a message that names file, row and column; nothing changes."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.events.delivery import find_files
+from features.events.ingest import ingest
+from infra.errors import DeliveryError, MachineError
+from infra.partitions import Span
+from infra.settings import Settings
+
+HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+ROW = "1,22086,MUG,6,2010-12-01 08:26:00,2.55,17850,France\n"
+SPAN = Span.of_day(date(2010, 12, 1))
+
+
+def refusal(shop: Settings, contents: Callable[[Path], Any], path: Path, source: str = "online-retail") -> str:
+    """The message; a good delivery was staged before and must be there unchanged afterwards."""
+    good = path.parent / "good.csv"
+    good.write_text(HEADER + ROW)
+    ingest(shop, "online-retail", [good], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
+    before = contents(shop.lake.root)
+    with pytest.raises(DeliveryError) as caught:
+        ingest(shop, source, [good, path], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
+    assert contents(shop.lake.root) == before
+    assert caught.value.mend
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("column.csv", (HEADER + ROW).replace("Price", "Cost").encode(), ["no column Price", "found: Invoice", "Cost"]),
+        ("twice.csv", (HEADER + ROW).replace("Country", "Price").encode(), ["column twice: price"]),
+        ("empty.csv", b"", ["is empty"]),
+        ("header.csv", HEADER.encode(), ["has no rows"]),
+        (
+            "latin.csv",
+            (HEADER + ROW + ROW.replace("MUG", "CAFÉ")).encode("latin-1"),
+            ["Line: 3", "Description", "UTF-8"],
+        ),
+        ("latin_header.csv", (HEADER.replace("Country", "Pays\u00e9") + ROW).encode("latin-1"), ["utf-8"]),
+        ("short.csv", (HEADER + ROW + "2,22086\n").encode(), ["Line: 3", "Expected Number of Columns: 8 Found: 2"]),
+        ("long.csv", (HEADER + ROW + ROW.strip().encode().decode() + ",more\n").encode(), ["Line: 3", "8"]),
+        ("quote.csv", (HEADER + ROW + '2,22086,"MUG,1\n').encode(), ["Line: 3", "unterminated quote"]),
+        ("broken.csv.gz", gzip.compress((HEADER + ROW * 5000).encode())[:-20], ["GZIP", "cut off"]),
+        ("none.csv.gz", b"this is no gzip", ["gzip"]),
+        ("none.parquet", b"this is no parquet", ["not a Parquet file"]),
+        ("empty.parquet", b"", ["is empty"]),
+    ],
+)
+def test_an_unreadable_file(
+    shop: Settings, contents: Any, tmp_path: Path, name: str, content: bytes, said: list[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    message = refusal(shop, contents, path)
+    for part in said:
+        assert part.lower() in message.lower()
+
+
+def test_a_json_line_that_is_cut_off(shop: Settings, contents: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_text('{"Invoice": "1"}\n{"Invoice": \n')
+    assert "in line" in refusal(shop, contents, path)
+
+
+def test_a_parquet_without_rows(shop: Settings, contents: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    columns = HEADER.strip().split(",")
+    pq.write_table(pa.table({name: pa.array([], pa.string()) for name in columns}), path)
+    assert "has no rows" in refusal(shop, contents, path)
+
+
+def test_a_file_that_is_not_there(shop: Settings) -> None:
+    with pytest.raises(DeliveryError, match=r"gone\.csv cannot be read: No such file"):
+        ingest(shop, "canonical", [Path("gone.csv")], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
+
+
+def test_a_source_that_nobody_knows(shop: Settings) -> None:
+    with pytest.raises(DeliveryError, match=r"no source .tmall.*canonical, inbox, online-retail"):
+        ingest(shop, "tmall", [], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
+
+
+def test_other_files_in_the_folder_are_left_and_named(shop: Settings, take: Any, write: Any, line: Any) -> None:
+    folder = shop.lake.landing_day("online-retail", date(2010, 12, 1))
+    file = write("a.csv", [line()], folder)
+    (folder / "notes.txt").write_text("by hand")
+    (folder / ".hidden.csv").write_text("")
+    (folder / "archive").mkdir()
+    found = find_files(shop, "online-retail", date(2010, 12, 1))
+    assert (found.files, found.ignored) == ((file,), ("archive", "notes.txt"))
+    assert take(file, ignored_files=found.ignored).ignored_files == ("archive", "notes.txt")
+
+
+def test_delimiters_byte_order_marks_and_line_ends_are_understood(take: Any, tmp_path: Path) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + (HEADER + ROW).replace(",", ";").replace("\n", "\r\n").encode())
+    assert take(path).accepted == 1
+
+
+def test_too_little_memory_is_said(make_settings: Any, tmp_path: Path, contents: Any) -> None:
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", memory_limit="12MB")
+    path = tmp_path / "large.csv"
+    path.write_text(HEADER + ROW.replace("MUG", "M" * 200) * 20_000)
+    with pytest.raises(MachineError, match="memory_limit"):
+        ingest(shop, "online-retail", [path], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
+    assert contents(shop.home) == {}

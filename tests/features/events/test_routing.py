@@ -1,0 +1,138 @@
+"""Every row finds its own day: late, early, too late, known already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from features.events.publish import publish
+from infra.partitions import Span
+from infra.settings import Settings
+
+FIRST, SECOND, THIRD = (date(2010, 12, day) for day in (1, 2, 3))
+
+
+def at(moment: str) -> str:
+    return f"2010-12-{moment}:00"
+
+
+def partition(shop: Settings, day: date) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shop.lake.partition(day).read_text())
+    return found
+
+
+def test_late_rows_go_to_their_own_day_as_a_new_version(
+    shop: Settings, take: Any, write: Any, line: Any, read: Any
+) -> None:
+    then, later = (datetime(2010, 12, day, 5, tzinfo=UTC) for day in (2, 3))
+    first = take(write("1.csv", [line(InvoiceDate=at("01 09:00"))]), delivered_at=then)
+    second = take(
+        write("2.csv", [line(Invoice="2", InvoiceDate=at("01 08:00")), line(Invoice="3", InvoiceDate=at("02 08:00"))]),
+        span=Span.of_day(SECOND),
+        delivered_at=later,
+    )
+    assert (second.accepted, second.late, dict(second.late_by_day)) == (1, 1, {FIRST: 1})
+    events = read(Span.of_day(FIRST))
+    assert {event["delivery_id"]: event["ingested_at"] for event in events} == {
+        first.delivery_id: then,
+        second.delivery_id: later,
+    }
+    assert partition(shop, FIRST)["rows"] == 2
+    assert partition(shop, FIRST)["known_at"] == later.isoformat()
+    assert partition(shop, FIRST)["deliveries"] == sorted([first.delivery_id, second.delivery_id])
+
+
+def test_early_rows_wait_unseen_for_their_day(shop: Settings, take: Any, write: Any, line: Any, read: Any) -> None:
+    early = line(Invoice="2", InvoiceDate=at("02 00:01"))
+    manifest = take(write("1.csv", [line(), early]))
+    assert (manifest.accepted, manifest.early, dict(manifest.early_by_day)) == (1, 1, {SECOND: 1})
+    assert not shop.lake.partition(SECOND).exists()
+    second = take(write("2.csv", [early, line(Invoice="3", InvoiceDate=at("02 09:00"))]), span=Span.of_day(SECOND))
+    assert (second.accepted, second.duplicate) == (1, 1)
+    assert sorted(event["session_id"] for event in read(Span.of_day(SECOND))) == ["2", "3"]
+    assert partition(shop, SECOND)["rows"] == 2
+
+
+def test_rows_beyond_the_limit_are_quarantined_as_too_late(shop: Settings, take: Any, write: Any, line: Any) -> None:
+    days = [FIRST - timedelta(days=offset) for offset in (shop.late_days, shop.late_days + 1)]
+    lines = [line(InvoiceDate=f"{day} 10:00:00") for day in days]
+    manifest = take(write("a.csv", lines))
+    assert (manifest.late, manifest.quarantined) == (1, 1)
+    assert manifest.quarantined_by_reason == {"too_late": 1}
+    [row] = rows_refused(shop, manifest.delivery_id)
+    assert row["day"] == days[1]
+    assert json.loads(row["original"])["InvoiceDate"] == lines[1]["InvoiceDate"]
+
+
+def rows_refused(shop: Settings, delivery: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.ParquetFile(shop.lake.quarantine(delivery)).read().to_pylist()
+    return rows
+
+
+def test_the_same_file_under_another_name_is_the_same_delivery(
+    shop: Settings, take: Any, write: Any, line: Any
+) -> None:
+    path = write("a.csv", [line(), line(Invoice="2")])
+    other = Path(shutil.copy(path, path.with_name("b.csv")))
+    first, again = take(path), take(other)
+    assert first.delivery_id == again.delivery_id
+    assert partition(shop, FIRST)["rows"] == 2
+
+
+def test_the_same_rows_in_another_file_are_all_duplicates(shop: Settings, take: Any, write: Any, line: Any) -> None:
+    take(write("a.csv", [line(), line(Invoice="2")]))
+    again = take(write("b.csv", [line(Invoice="2"), line(), line(Country="")]))
+    assert (again.accepted, again.duplicate) == (0, 3)
+    assert partition(shop, FIRST)["rows"] == 2
+
+
+def test_history_that_comes_again_as_a_day_is_all_duplicates(take: Any, write: Any, line: Any) -> None:
+    lines = [line(Invoice=str(n), InvoiceDate=at(f"0{n} 08:00")) for n in (1, 2, 3)]
+    history = take(write("a.csv", lines), span=Span(FIRST, date(2010, 12, 4)), bulk=True)
+    assert (history.accepted, history.late, history.early) == (3, 0, 0)
+    again = take(write("a.csv", lines), span=Span.of_day(SECOND))
+    assert (again.accepted, again.duplicate, again.late, again.early) == (0, 3, 0, 0)
+
+
+def test_bulk_history_is_known_from_the_end_of_each_day_on(
+    shop: Settings, take: Any, write: Any, line: Any, read: Any
+) -> None:
+    span = Span(FIRST, date(2010, 12, 4))
+    take(write("a.csv", [line(), line(Invoice="3", InvoiceDate=at("03 08:00"))]), span=span, bulk=True)
+    assert [(event["ingested_at"], event["ingested_assumed"]) for event in read(span)] == [
+        (datetime(2010, 12, 2, 1, tzinfo=UTC), True),
+        (datetime(2010, 12, 4, 1, tzinfo=UTC), True),
+    ]
+    assert partition(shop, SECOND) | {"gate": None} == {
+        "day": "2010-12-02",
+        "closed": "empty",
+        "reason": "the delivery has no rows of this day",
+        "rows": 0,
+        "users": 0,
+        "guests": 0,
+        "mix": {},
+        "by_source": {},
+        "known_at": "2010-12-03T01:00:00+00:00",
+        "deliveries": partition(shop, FIRST)["deliveries"],
+        "gate": None,
+    }
+
+
+def test_deliveries_of_one_day_do_not_repeat_each_other(shop: Settings, take: Any, write: Any, tmp_path: Path) -> None:
+    row = {"event_id": "e", "user_id": "u", "item_id": "i", "event_type": "view", "occurred_at": at("01 08:00")}
+    first = take(write("a.csv", [row]), source="canonical", published=False)
+    posted = take(
+        write("b.csv", [row, {**row, "event_id": "f"}]), source="inbox", published=False, beside=[first.delivery_id]
+    )
+    assert (posted.accepted, posted.duplicate) == (1, 1)
+    assert publish(shop, [first.delivery_id, posted.delivery_id], gated=False) == [FIRST]
+    assert partition(shop, FIRST)["rows"] == 2
+    assert {source: part["rows"] for source, part in partition(shop, FIRST)["by_source"].items()} == {
+        "canonical": 1,
+        "inbox": 1,
+    }
