@@ -1,0 +1,122 @@
+"""Whether a challenger may serve: judged on fresh days that no model learned from or was chosen by.
+
+It wins only if NDCG@10 is better, beyond doubt, than the champion's and than every baseline's named:
+the lower 95 % bound of the mean difference over the same moments lies above ``min_improvement``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from infra.errors import RegistryError
+from infra.evaluations import EVALUATED_USER, MEASURES, MOMENT_ID, NDCG_10, Evaluation, Measured
+from infra.intervals import Interval, mean_interval, mean_intervals
+from infra.settings import Settings
+from validation.verdict import Comparison, Rule, Verdict
+
+
+def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
+    """Judge a challenger; a baseline that is the champion is compared once.
+
+    Args:
+        evaluation: figures per moment of challenger, champion and baselines.
+        settings: ``min_improvement``, ``min_fresh_moments``, ``min_fresh_users``.
+
+    Raises:
+        RegistryError: the tables are not about the same moments.
+    """
+    challenger = evaluation.challenger
+    rivals = _rivals(evaluation)
+    ours = challenger.moments.sort_by(MOMENT_ID)
+    users = ours[EVALUATED_USER].to_numpy(zero_copy_only=False)
+    for _, rival in rivals:
+        _require_same(challenger, rival)
+    comparisons = tuple(_compare(role, ours, rival, users) for role, rival in rivals) if len(users) else ()
+    rules = (
+        _enough("enough_moments", "moments", len(users), settings.min_fresh_moments),
+        _enough("enough_users", "users", len(set(users)), settings.min_fresh_users),
+        *(_beats(comparison, settings.min_improvement) for comparison in comparisons),
+    )
+    passed = bool(comparisons) and all(rule.passed for rule in rules)
+    return Verdict(
+        outcome="promoted" if passed else "rejected",
+        reason=_reason(challenger, len(users), len(set(users)), rules, passed),
+        model=challenger.model,
+        version=challenger.version,
+        champion_version=evaluation.champion.version if evaluation.champion else None,
+        evaluation_id=evaluation.id,
+        moments=len(users),
+        users=len(set(users)),
+        figures=_figures(ours, users),
+        comparisons=comparisons,
+        rules=rules,
+    )
+
+
+def _rivals(evaluation: Evaluation) -> list[tuple[str, Measured]]:
+    """Champion first; nobody twice, and never the challenger itself."""
+    champion = [("champion", evaluation.champion)] if evaluation.champion else []
+    named = [*champion, *(("baseline", baseline) for baseline in evaluation.baselines)]
+    first: dict[int, tuple[str, Measured]] = {}
+    for role, rival in named:
+        if rival.version != evaluation.challenger.version:
+            first.setdefault(rival.version, (role, rival))
+    return list(first.values())
+
+
+def _require_same(ours: Measured, theirs: Measured) -> None:
+    if set(ours.moments[MOMENT_ID].to_pylist()) != set(theirs.moments[MOMENT_ID].to_pylist()):
+        raise RegistryError(
+            f"{ours.label} and {theirs.label} were measured on different moments.", "Evaluate them again, together."
+        )
+
+
+def _compare(role: str, ours: pa.Table, rival: Measured, users: np.ndarray) -> Comparison:
+    theirs = rival.moments.sort_by(MOMENT_ID)
+    difference = ours[NDCG_10].to_numpy() - theirs[NDCG_10].to_numpy()
+    return Comparison(role, rival.model, rival.version, _figures(theirs, users), mean_interval(difference, users))
+
+
+def _figures(table: pa.Table, users: np.ndarray) -> dict[str, Interval]:
+    if not len(users):
+        return {}
+    return mean_intervals({measure: table[measure].to_numpy() for measure in MEASURES}, users)
+
+
+def _enough(name: str, what: str, count: int, bound: int) -> Rule:
+    passed = count >= bound
+    why = f"{count} fresh {what}, at least {bound} are asked for"
+    return Rule(name, passed, count, bound, why if passed else f"only {why}: too few to tell")
+
+
+def _beats(comparison: Comparison, bound: float) -> Rule:
+    gap, theirs = comparison.difference, comparison.figures[NDCG_10].value
+    passed = gap.low > bound
+    rival = f"the {comparison.role} {comparison.model} v{comparison.version}"
+    if passed:
+        words = f"beats {rival} ({theirs:.3f})"
+    elif gap.high < bound:
+        words = (
+            f"is worse than {rival} ({theirs:.3f})" if gap.high < 0 else f"gains too little over {rival} ({theirs:.3f})"
+        )
+    else:
+        words = f"is not surely better than {rival} ({theirs:.3f})"
+    asked = f"; the lower bound must lie above {bound:g}" if not passed else ""
+    why = f"{words}: NDCG@10 {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}{asked}"
+    return Rule(f"beats_{comparison.role}", passed, gap.low, bound, why)
+
+
+def _reason(challenger: Measured, moments: int, users: int, rules: tuple[Rule, ...], passed: bool) -> str:
+    """One sentence or two for a person: what decided."""
+    name = f"{challenger.model} v{challenger.version}"
+    compared = [rule for rule in rules if rule.name.startswith("beats_")]
+    if passed:
+        return f"{name} {' and '.join(rule.why for rule in compared)}, on {moments} fresh moments of {users} users."
+    failed = [rule for rule in rules if not rule.passed]
+    short = [rule for rule in failed if rule.name.startswith("enough_")]
+    if short:
+        return f"{name} cannot be judged: {' and '.join(rule.why for rule in short)}."
+    if not compared:
+        return f"{name} cannot be judged: there is nothing to compare it with."
+    return f"{name} {' and '.join(rule.why for rule in failed)}, on {moments} fresh moments of {users} users."
