@@ -9,6 +9,7 @@ from airflow.sdk import Param
 
 from infra.clock import WallClock
 from infra.partitions import day_of, day_start
+from infra.pools import PARTITIONS, TRAINING
 from infra.settings import Settings
 
 #: What Airflow hands to a task as ``params``.
@@ -16,10 +17,6 @@ Params = dict[str, Any] | None
 
 #: The day of a run by hand; a scheduled run has its partition key.
 DAY_PARAM = {"day": Param(None, type=["null", "string"], format="date", description="Day of a run by hand.")}
-
-#: Partitions are chained, so one is written at a time; training takes the whole machine.
-PARTITIONS_POOL = "partitions"
-TRAINING_POOL = "training"
 
 #: Long before any log: runs are bounded by what arrives, not by this.
 START = datetime(1990, 1, 1, tzinfo=UTC)
@@ -31,14 +28,14 @@ PARTITION_TASK: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=30),
     "execution_timeout": timedelta(minutes=30),
-    "pool": PARTITIONS_POOL,
+    "pool": PARTITIONS,
 }
 
 TRAINING_TASK: dict[str, Any] = {
     **PARTITION_TASK,
     "retries": 1,
     "execution_timeout": timedelta(hours=3),
-    "pool": TRAINING_POOL,
+    "pool": TRAINING,
 }
 
 

@@ -104,7 +104,7 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
     """Put the rows of the span into the online store."""
     from features.store.materialise import materialise as materialise_views
 
-    return {"span": str(span), "rows": materialise_views(settings, span)}
+    return {"span": str(span), **materialise_views(settings, span)}
 
 
 def train(settings: Settings) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def mean_intervals(
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     if len(table) == 0 or len(table) != len(index):
         raise ValueError(f"{len(table)} values for {len(index)} moments")
-    counts = np.bincount(index, weights=np.ones(len(index)))
-    sums = np.stack([np.bincount(index, weights=column) for column in table.T], axis=1)
+    counts = np.asarray(np.bincount(index), dtype=np.float64)
+    sums = np.asarray(np.stack([np.bincount(index, weights=column) for column in table.T], axis=1), dtype=np.float64)
     low, high = np.quantile(_resampled(sums, counts, resamples, seed), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     means = sums.sum(axis=0) / counts.sum()
     return {

@@ -1,18 +1,14 @@
-"""What serves, and how that changes: the ledger decides, MLflow's aliases follow.
-
-A decision is written as an intent, the aliases are moved, the intent is confirmed. Whoever comes
-after a crash between these steps finishes what the ledger says first, so that no decision is half made.
-"""
+"""What serves, and how that changes: the ledger decides, MLflow's aliases follow."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.errors import PenchantError, RegistryError
-from infra.ledger import SEATING, Entry, Ledger, seated
+from infra.decisions import Decisions, number, plain
+from infra.errors import RegistryError
+from infra.ledger import Entry, Ledger, seated
 from infra.settings import Settings
 from infra.tracking import MODEL_NAME
 from infra.versions import CHALLENGER, CHAMPION, Version, Versions
@@ -27,6 +23,7 @@ class Registry:
     def __init__(self, settings: Settings, model: str | None = None) -> None:
         self.versions = Versions(settings, model or MODEL_NAME)
         self.ledger = Ledger(settings, model or MODEL_NAME)
+        self._decisions = Decisions(self.ledger, self.versions)
 
     def __enter__(self) -> Registry:
         return self
@@ -61,8 +58,8 @@ class Registry:
         """Let a version serve because nothing does yet; if something does, that stays and is returned."""
         candidate = self.versions.get(version)
         with self.ledger.alone():
-            self._finish()
-            return self.champion() or self._decide("first_champion", candidate, None, actor, reason, verdict)
+            self._decisions.finish()
+            return self.champion() or self._decisions.decide("first_champion", candidate, None, actor, reason, verdict)
 
     def promote(
         self,
@@ -89,18 +86,18 @@ class Registry:
             ServiceError: MLflow or PostgreSQL does not answer; what served serves on.
         """
         candidate = _told(self.versions.get(version), run_id, data_digest)
-        expected = judged_against if judged_against is not None else _number(self.champion())
+        expected = judged_against if judged_against is not None else number(self.champion())
         with self.ledger.alone():
-            self._finish()
+            self._decisions.finish()
             holder = self.champion()
             if holder is not None and holder.version == version:
                 return holder
-            if _number(holder) != expected:
+            if number(holder) != expected:
                 raise RegistryError(
-                    f"Version {version} was judged against version {expected}, but by now {_number(holder)} serves.",
+                    f"Version {version} was judged against version {expected}, but by now {number(holder)} serves.",
                     f"Judge it again: penchant evaluate {version}.",
                 )
-            return self._decide("promote", candidate, holder, actor, reason, verdict)
+            return self._decisions.decide("promote", candidate, holder, actor, reason, verdict)
 
     def reject(
         self,
@@ -117,11 +114,11 @@ class Registry:
         """
         candidate = _told(self.versions.get(version), run_id, data_digest)
         with self.ledger.alone():
-            self._finish()
+            self._decisions.finish()
             entries = [entry for entry in self.history() if entry.version == version and entry.state == "confirmed"]
-            if entries and entries[-1].action == "reject" and entries[-1].verdict == _plain(verdict):
+            if entries and entries[-1].action == "reject" and entries[-1].verdict == plain(verdict):
                 return entries[-1]
-            return self._decide("reject", candidate, self.champion(), actor, reason, verdict)
+            return self._decisions.decide("reject", candidate, self.champion(), actor, reason, verdict)
 
     def rollback(self, actor: str, reason: str) -> Entry:
         """Let the version before the present champion serve again; again: the one before that.
@@ -130,14 +127,14 @@ class Registry:
             RegistryError: nothing served before.
         """
         with self.ledger.alone():
-            self._finish()
+            self._decisions.finish()
             stack = seated(self.history())
             if len(stack) < 2:
                 raise RegistryError(
                     f"There is no champion to go back to: {len(stack)} served so far.", "Promote a version instead."
                 )
             before = _told(self.versions.get(stack[-2].version), stack[-2].run_id, stack[-2].data_digest)
-            return self._decide("rollback", before, stack[-1], actor, reason, None)
+            return self._decisions.decide("rollback", before, stack[-1], actor, reason, None)
 
     def reconcile(self) -> list[str]:
         """Finish decisions that a crash cut short, and point the alias where the ledger says.
@@ -146,69 +143,14 @@ class Registry:
             what was mended, a sentence each.
         """
         with self.ledger.alone():
-            mended = self._finish()
-            serves, points = _number(self.champion()), self.versions.holder(CHAMPION)
+            mended = self._decisions.finish()
+            serves, points = number(self.champion()), self.versions.holder(CHAMPION)
             if serves != points:
                 self.versions.point(CHAMPION, serves)
                 mended.append(f"The alias {CHAMPION} pointed to {points}; the ledger says {serves}.")
         return mended
 
-    def _decide(
-        self, action: str, version: Version, holder: Entry | None, actor: str, reason: str, verdict: Any
-    ) -> Entry:
-        entry = self.ledger.intend(
-            actor=actor,
-            action=action,
-            version=version.version,
-            previous_version=_number(holder),
-            run_id=version.run_id,
-            data_digest=version.data_digest,
-            reason=reason,
-            verdict=_plain(verdict),
-        )
-        try:
-            self._carry_out(entry)
-        except PenchantError:
-            self.ledger.settle(entry, "failed")
-            raise
-        return self.ledger.settle(entry, "confirmed")
-
-    def _finish(self) -> list[str]:
-        """Carry out the intents that a crash left behind; one whose version is gone has failed."""
-        return [self._finished(entry) for entry in self.history() if entry.state == "intent"]
-
-    def _finished(self, entry: Entry) -> str:
-        what = f"The decision {entry.id} ({entry.action} of version {entry.version})"
-        try:
-            self._carry_out(entry)
-        except RegistryError as error:
-            self.ledger.settle(entry, "failed")
-            return f"{what} cannot be carried out: {error.what}"
-        self.ledger.settle(entry, "confirmed")
-        return f"{what} was cut short and is now carried out."
-
-    def _carry_out(self, entry: Entry) -> None:
-        """Move what follows the ledger; doing it twice does no harm."""
-        if entry.action in SEATING:
-            self.versions.point(CHAMPION, entry.version)
-            if self.versions.holder(CHALLENGER) == entry.version:
-                self.versions.point(CHALLENGER, None)
-        tags = {"decision": entry.action, "decided_by": entry.actor, "verdict_reason": entry.reason}
-        if entry.verdict:
-            tags["verdict"] = json.dumps(entry.verdict)
-        self.versions.tag(entry.version, tags)
-
-
-def _number(entry: Entry | None) -> int | None:
-    return entry.version if entry is not None else None
-
 
 def _told(version: Version, run_id: str | None, data_digest: str | None) -> Version:
     tags = {**version.tags, "data_digest": data_digest or version.tags.get("data_digest", "")}
     return Version(version.version, run_id or version.run_id, version.model_id, tags)
-
-
-def _plain(verdict: Mapping[str, Any] | None) -> dict[str, Any]:
-    """As PostgreSQL's jsonb gives it back."""
-    plain: dict[str, Any] = json.loads(json.dumps(dict(verdict or {})))
-    return plain

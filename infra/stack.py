@@ -15,6 +15,7 @@ from infra.errors import ServiceError
 from infra.health import well
 from infra.orchestrator import prepare_airflow
 from infra.parts import AIRFLOW, PARTS, part
+from infra.pools import ensure_pools
 from infra.ports import require_free
 from infra.processes import end_orphans, end_processes, log_path, running, start_process
 from infra.services import one_at_a_time, start_services, stop_services
@@ -49,6 +50,8 @@ def start_stack(settings: Settings, parts: Sequence[str] = PARTS, report: Report
         try:
             _start(settings, wanted, report)
             _wait(settings, parts, wanted, started, report)
+            if "airflow-api-server" in wanted:
+                ensure_pools(settings)
         except BaseException:
             end_processes(settings, wanted)
             raise

@@ -21,7 +21,7 @@ CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 #: Where the bundle lies inside a logged model.
 BUNDLE: Final = "artifacts/bundle"
-_LONGEST_TAG: Final = 5000
+_LONGEST_TAG: Final = 100_000  # as MLflow allows
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ GROUPS = (
     "infra.cli.demo.command",
     "infra.cli.stack",
     "infra.cli.doctor",
+    "infra.cli.ingest",
     "infra.cli.train",
     "infra.cli.promote",
     "infra.cli.serve",

@@ -24,7 +24,12 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(as_json: Annotated[bool, typer.Option("--json", help="Print demo.json at the end.")] = False) -> None:
+def demo(
+    history_days: Annotated[
+        int | None, typer.Option(min=60, help="Only so many days of history, for a quick look; all by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print demo.json at the end.")] = False,
+) -> None:
     """Run a year of a real shop's logs through everything, and show what came out.
 
     Typed again, it says what it reuses. It stops the servers that it started; 'penchant up' starts
@@ -41,7 +46,7 @@ def demo(as_json: Annotated[bool, typer.Option("--json", help="Print demo.json a
     stages = progress.Stages(console, STAGES)
     run = _Run(settings, stages, console)
     with run.stack():
-        landed = run.land()
+        landed = run.land(history_days)
         run.load_history(landed)
         run.back_up_days(landed)
         run.learn()
@@ -106,11 +111,11 @@ class _Run:
             if not was_up:
                 stop_stack(self.settings)
 
-    def land(self) -> Landed:
+    def land(self, history_days: int | None) -> Landed:
         from infra.cli.demo.sample import SAMPLE, land
 
         with self.stages.stage("land", f"Deliver the logs of the shop ({SAMPLE.name})"):
-            return land(self.settings)
+            return land(self.settings, history_days)
 
     def load_history(self, landed: Landed) -> None:
         from infra.cli.demo.scheduler import finish

@@ -38,17 +38,23 @@ def sample_end() -> datetime:
     return datetime.combine(SPAN.end, time.min, tzinfo=UTC)
 
 
-def land(settings: Settings) -> Landed:
-    """Put the sample into the landing zone; days without a row are marked as closed."""
+def land(settings: Settings, history_days: int | None = None) -> Landed:
+    """Put the sample into the landing zone; days without a row are marked as closed.
+
+    Args:
+        history_days: only so many days of history, the latest; None: all.
+    """
     import duckdb
 
     split = SPAN.end - timedelta(days=DAILY)
-    landed = Landed(Span(SPAN.start, split), Span(split, SPAN.end))
+    start = SPAN.start if history_days is None else max(SPAN.start, split - timedelta(days=history_days))
+    landed = Landed(Span(start, split), Span(split, SPAN.end))
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.read_parquet(str(SAMPLE)).create_view("sample")
         history = settings.lake.landing_history(SOURCE) / "online_retail_ii.parquet"
-        _copy(connection, f"InvoiceDate < '{split}'", history, "PARQUET, COMPRESSION ZSTD")
+        within = f"InvoiceDate >= '{start}' AND InvoiceDate < '{split}'"
+        _copy(connection, within, history, "PARQUET, COMPRESSION ZSTD")
         for day in landed.days.days():
             _land_day(connection, settings, day)
     return landed
@@ -61,7 +67,7 @@ def _land_day(connection: DuckDBPyConnection, settings: Settings, day: date) -> 
         _copy(connection, that_day, folder / f"online_retail_ii_{day}.csv.gz", "CSV, HEADER, COMPRESSION GZIP")
     else:
         with written_aside(folder / CLOSED) as marker:
-            marker.write_text("The shop was closed: no rows in the sample.\n", encoding="utf-8")
+            marker.touch()
     write_json(folder / DELIVERY, {"delivered_at": (day_end(day, settings.zone) + DELAY).isoformat()})
 
 
