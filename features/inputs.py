@@ -9,7 +9,7 @@ Inputs::
     sequence_gap     (B, T) float32  log1p(days since the event before; 0 for the first)
     sequence_age     (B, T) float32  log1p(days from the event to the moment)
     sequence_dwell   (B, T) float32  log1p(seconds)
-    user             (B, U) float32  user windows, then today's counts
+    user             (B, U) float32  user windows, today's counts, habits; see ``user_columns``
     candidate_item, candidate_category                     (B, K) int32, 0 behind the last candidate
     candidate_user   (B, K, P) float32  this user and this candidate, see ``pair_columns``
     candidate_stats  (B, K, I) float32  the candidate's item windows and price, see ``stat_columns``
@@ -22,15 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Many
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.decay import DAY_US
 from features.events.schema import PRICE
+from features.pairs import HABIT_COLUMNS, Floats, Past, days_between, pair_columns, pairs, past_of
 from features.state import UserState
-from features.views import item_window_column
+from features.views import USER_WINDOWS, WINDOW_BEHAVIOURS, item_window_column, views
 from features.vocabulary import FIRST, Indices, Vocabulary, encode_behaviours
 
 SEQUENCE_ITEM: Final = "sequence_item"
@@ -49,19 +50,35 @@ SCORE: Final = "score"
 ATTENTION: Final = "attention"
 
 Inputs = dict[str, NDArray[np.generic]]
-Floats = NDArray[np.float32]
-
-
-def pair_columns(half_life_days: Many[int]) -> tuple[str, ...]:
-    """Names of ``candidate_user``: what this user did with this candidate and its category."""
-    shares = tuple(f"category_share_{days}d" for days in half_life_days)
-    return ("seen", "times", "purchases", "age", "is_last_category", *shares)
 
 
 def stat_columns(window_days: Many[int]) -> tuple[str, ...]:
     """Names of ``candidate_stats``: what all users did with the candidate lately, and its price (minor units)."""
     pairs = [(behaviour, measure) for behaviour in ("interaction", "purchase") for measure in ("count", "users")]
     return (*(item_window_column(*pair, days) for pair in pairs for days in window_days), PRICE)
+
+
+def user_columns(window_days: Many[int]) -> tuple[str, ...]:
+    """Names of ``user``: the windows, today's count per behaviour, the user's habits."""
+    windows = next(view for view in views(tuple(window_days), ()) if view.name == USER_WINDOWS)
+    return (*windows.columns, *(f"today_{behaviour}" for behaviour in WINDOW_BEHAVIOURS), *HABIT_COLUMNS)
+
+
+def shapes(
+    sequence_length: int, window_days: Many[int], half_life_days: Many[int]
+) -> dict[str, tuple[tuple[int | None, ...], str]]:
+    """Shape and dtype of every input; None stands for B and K."""
+    steps, pair, stat = sequence_length, len(pair_columns(half_life_days)), len(stat_columns(window_days))
+    ids = (SEQUENCE_ITEM, SEQUENCE_CATEGORY, SEQUENCE_BEHAVIOUR)
+    return {
+        **dict.fromkeys(ids, ((None, steps), "int32")),
+        **dict.fromkeys((SEQUENCE_GAP, SEQUENCE_AGE, SEQUENCE_DWELL), ((None, steps), "float32")),
+        USER: ((None, len(user_columns(window_days))), "float32"),
+        CANDIDATE_ITEM: ((None, None), "int32"),
+        CANDIDATE_CATEGORY: ((None, None), "int32"),
+        CANDIDATE_USER: ((None, None, pair), "float32"),
+        CANDIDATE_STATS: ((None, None, stat), "float32"),
+    }
 
 
 def stats_table(
@@ -80,6 +97,34 @@ def stats_table(
     return table
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What of a state does not depend on candidates: its sequence, shapes (T,), ``user`` (U,), and past."""
+
+    sequence: Inputs
+    user: Floats
+    past: Past
+
+
+def prepare(state: UserState, vocabulary: Vocabulary, sequence_length: int) -> Prepared:
+    """The candidate-free half of ``encode``; training keeps it, so that a state is read once."""
+    past = past_of(state, vocabulary)
+    return Prepared(_encode_sequence(state, vocabulary, sequence_length), _user_vector(state, past), past)
+
+
+def assemble(prepared: Many[Prepared], candidates: Indices, stats: Many[Floats], vocabulary: Vocabulary) -> Inputs:
+    """The other half of ``encode``: B prepared states and their candidates."""
+    names = prepared[0].sequence
+    return {
+        **{name: np.stack([one.sequence[name] for one in prepared]) for name in names},
+        USER: np.stack([one.user for one in prepared]),
+        CANDIDATE_ITEM: candidates.astype(np.int32),
+        CANDIDATE_CATEGORY: vocabulary.category_of_item[candidates],
+        CANDIDATE_USER: pairs([one.past for one in prepared], candidates, vocabulary),
+        CANDIDATE_STATS: np.stack([table[row] for table, row in zip(stats, candidates, strict=True)]),
+    }
+
+
 def encode(
     states: Many[UserState], candidates: Indices, stats: Many[Floats], vocabulary: Vocabulary, sequence_length: int
 ) -> Inputs:
@@ -93,33 +138,12 @@ def encode(
         vocabulary: of the model that will read them.
         sequence_length: T; the latest events are kept.
     """
-    return {
-        **_encode_sequences(states, vocabulary, sequence_length),
-        USER: np.stack([user_vector(state) for state in states]),
-        CANDIDATE_ITEM: candidates.astype(np.int32),
-        CANDIDATE_CATEGORY: vocabulary.category_of_item[candidates],
-        CANDIDATE_USER: np.stack(
-            [_pairs(state, row, vocabulary) for state, row in zip(states, candidates, strict=True)]
-        ),
-        CANDIDATE_STATS: np.stack([table[row] for table, row in zip(stats, candidates, strict=True)]),
-    }
+    return assemble([prepare(state, vocabulary, sequence_length) for state in states], candidates, stats, vocabulary)
 
 
-def user_vector(state: UserState) -> Floats:
-    """``log1p`` of the windows and of today's counts, shape (U,)."""
-    values = np.array([*state.windows.values(), *state.today.values()], dtype=np.float64)
-    return np.log1p(np.maximum(values, 0.0)).astype(np.float32)
-
-
-def days_between(later_us: int | NDArray[np.int64], earlier_us: int | NDArray[np.int64]) -> Floats:
-    """``log1p`` of the days between two moments, never negative."""
-    elapsed = np.maximum(np.asarray(later_us, dtype=np.float64) - np.asarray(earlier_us, dtype=np.float64), 0.0)
-    return np.log1p(elapsed / DAY_US).astype(np.float32)
-
-
-def _encode_sequences(states: Many[UserState], vocabulary: Vocabulary, length: int) -> Inputs:
-    rows = [_encode_sequence(state, vocabulary, length) for state in states]
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+def _user_vector(state: UserState, past: Past) -> Floats:
+    counts = np.array([*state.windows.values(), *state.today.values()], dtype=np.float64)
+    return np.concatenate([np.log1p(np.maximum(counts, 0.0)), past.habits]).astype(np.float32)
 
 
 def _encode_sequence(state: UserState, vocabulary: Vocabulary, length: int) -> Inputs:
@@ -134,30 +158,10 @@ def _encode_sequence(state: UserState, vocabulary: Vocabulary, length: int) -> I
         SEQUENCE_AGE: days_between(state.moment_us, times),
         SEQUENCE_DWELL: np.log1p(np.array(sequence.dwell_ms[-length:], dtype=np.float64) / 1000).astype(np.float32),
     }
-    return {name: np.pad(column, (0, length - len(column))) for name, column in columns.items()}
+    return {name: _padded(column, length) for name, column in columns.items()}
 
 
-def _pairs(state: UserState, candidates: Indices, vocabulary: Vocabulary) -> Floats:
-    """What ``state`` knows about each candidate, shape (K, P), see ``pair_columns``."""
-    history = np.zeros((vocabulary.item_rows, 4), dtype=np.float32)
-    known = vocabulary.encode_items(state.history.items)
-    history[known, 0] = 1.0
-    history[known, 1] = np.log1p(np.array(state.history.times, dtype=np.float64))
-    history[known, 2] = np.log1p(np.array(state.history.purchases, dtype=np.float64))
-    history[known, 3] = days_between(state.moment_us, np.array(state.history.last_us, dtype=np.int64))
-    history[:FIRST] = 0.0
-    categories = vocabulary.category_of_item[candidates]
-    last = vocabulary.encode_categories(state.sequence.categories[-1:])
-    is_last = np.isin(categories, last[last >= FIRST]).astype(np.float32)
-    return np.concatenate([history[candidates], is_last[:, None], _shares(state, vocabulary)[categories]], axis=1)
-
-
-def _shares(state: UserState, vocabulary: Vocabulary) -> Floats:
-    """Share of each category in the user's interest, shape (category_rows, half-lives)."""
-    shares = np.zeros((vocabulary.category_rows, len(state.half_life_days)), dtype=np.float32)
-    strengths = state.interest.at(state.moment_us, state.half_life_days)
-    total = strengths.sum(axis=0)
-    known = vocabulary.encode_categories(state.interest.categories)
-    np.add.at(shares, known, np.divide(strengths, total, out=np.zeros_like(strengths), where=total > 0))
-    shares[:FIRST] = 0.0
-    return shares
+def _padded(column: NDArray[np.generic], length: int) -> NDArray[np.generic]:
+    padded = np.zeros(length, dtype=column.dtype)
+    padded[: len(column)] = column
+    return padded

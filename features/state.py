@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.decay import WEIGHTS, carry, weight
-from features.views import INTERACTIONS, WINDOW_BEHAVIOURS, interest_column
+from features.views import INTERACTIONS, SEQUENCED, WINDOW_BEHAVIOURS, interest_column
 
 Strings = tuple[str, ...]
 Ints = NDArray[np.int64]
@@ -32,11 +32,12 @@ class Live:
     occurred_us: int
     position: int = 0
     dwell_ms: int = 0
+    event_id: str = ""
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """The last events with an item, oldest first; all of one length."""
+    """The last events with an item (``SEQUENCED``), oldest first; all of one length."""
 
     items: Strings = ()
     categories: Strings = ()
@@ -127,11 +128,11 @@ def advance(
     """The state at ``moment_us``: ``state`` and the events since its last closed day.
 
     Events at or after ``moment_us`` are not seen. The order of ``events`` does not matter: they are
-    taken by (time, position).
+    taken by (time, position, event id).
     """
     seen = sorted(
         (event for event in events if event.occurred_us < moment_us),
-        key=lambda event: (event.occurred_us, event.position, event.item_id or ""),
+        key=lambda event: (event.occurred_us, event.position, event.event_id, event.item_id or ""),
     )
     with_item = [event for event in seen if event.item_id]
     return replace(
@@ -150,6 +151,7 @@ def _count(events: list[Live]) -> dict[str, int]:
 
 
 def _extend(sequence: Sequence, events: list[Live], length: int) -> Sequence:
+    events = [event for event in events if event.event_type in SEQUENCED]
     if not events:
         return sequence
     return Sequence(

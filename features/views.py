@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import pyarrow as pa
+
 from features.events.schema import ITEM_ID, USER_ID
 
 SERVICE: Final = "interest_v1"
@@ -28,10 +30,21 @@ ITEM_WINDOWS: Final = "item_windows"
 WINDOW_BEHAVIOURS: Final = ("impression", "view", "click", "cart", "favorite", "purchase", "return", "review")
 #: Behaviours that say that the user wanted the item; ``interaction`` stands for any of them.
 INTERACTIONS: Final = ("view", "click", "cart", "favorite", "purchase", "review")
+#: Behaviours that the sequence keeps: those with an item that the user chose, not what was only shown.
+SEQUENCED: Final = ("view", "click", "cart", "favorite", "purchase", "return", "review")
 PAID: Final = ("purchase", "return")
 WATCHED: Final = ("impression", "view", "click")
 
 Kind = Literal["int64", "float64", "list<string>", "list<int64>", "list<float64>"]
+
+_MOMENT: Final = pa.timestamp("us", tz="UTC")
+_ARROW: Final[dict[Kind, pa.DataType]] = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "list<string>": pa.list_(pa.string()),
+    "list<int64>": pa.list_(pa.int64()),
+    "list<float64>": pa.list_(pa.float64()),
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,18 @@ class View:
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of its files: entity, features, ``event_timestamp``, ``created_timestamp``."""
+        return pa.schema(
+            [
+                pa.field(self.entity, pa.string()),
+                *(pa.field(feature.name, _ARROW[feature.kind]) for feature in self.features),
+                pa.field(EVENT_TIMESTAMP, _MOMENT),
+                pa.field(CREATED_TIMESTAMP, _MOMENT),
+            ]
+        )
 
 
 def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tuple[View, ...]:

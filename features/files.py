@@ -1,0 +1,96 @@
+"""Parquet files in and out: read as tables of a connection, written sorted, one a day, with equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.engine import DAY, Connection, Table, batches, table_of
+from infra.lake import written_aside
+
+_FOLDER: Final = "dt"
+
+
+def read_files(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
+    """Parquet files as one table with the columns of ``schema``; no files are an empty table."""
+    paths = [str(path) for path in files]
+    if not paths:
+        return table_of(connection, schema.empty_table())
+    return connection.read_parquet(paths, hive_partitioning=False).select(*schema.names)
+
+
+def read_days(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
+    """Files below folders ``dt=D``, with a column ``day``: the shop's day, whatever its time zone."""
+    paths = [str(path) for path in files]
+    if not paths:
+        return table_of(connection, schema.append(pa.field(DAY, pa.date32())).empty_table())
+    table = connection.read_parquet(paths, hive_partitioning=True)
+    return table.select(*schema.names, **{DAY: table[_FOLDER].cast("date")})
+
+
+def write_table(content: pa.Table, path: Path) -> None:
+    """Write aside and rename: equal content gives equal bytes."""
+    with written_aside(path) as aside:
+        pq.write_table(content, aside, compression="zstd")
+
+
+def write_days(
+    connection: Connection,
+    expression: Table,
+    schema: pa.Schema,
+    days: Iterable[date],
+    path_of: Callable[[date], Path],
+    order: Sequence[str],
+) -> int:
+    """Write the rows of ``expression`` into one file per day, empty ones too, and count them.
+
+    Args:
+        expression: the columns of ``schema`` and ``day``; days outside ``days`` must not occur.
+        order: columns that order the rows of a day without ties, so that a re-run gives equal bytes.
+    """
+    waiting = iter(days)
+    rows = 0
+    for day, content in _by_day(batches(connection, expression.order_by(DAY, *order)), schema):
+        for empty in iter(waiting.__next__, day):
+            write_table(schema.empty_table(), path_of(empty))
+        write_table(content, path_of(day))
+        rows += content.num_rows
+    for empty in waiting:
+        write_table(schema.empty_table(), path_of(empty))
+    return rows
+
+
+def _by_day(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[tuple[date, pa.Table]]:
+    """Cut a stream that is sorted by day into one table per day."""
+    current: date | None = None
+    pieces: list[pa.Table] = []
+    for day, piece in _pieces(stream):
+        if pieces and day != current:
+            yield current or day, _joined(pieces, schema)
+            pieces = []
+        current = day
+        pieces.append(piece)
+    if current is not None:
+        yield current, _joined(pieces, schema)
+
+
+def _pieces(stream: Iterable[pa.RecordBatch]) -> Iterator[tuple[date, pa.Table]]:
+    for batch in stream:
+        days = batch.column(DAY)
+        numbers = np.asarray(days.cast(pa.int32()))
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+        for start, end in pairwise(cuts):
+            if end > start:
+                yield days[start].as_py(), pa.Table.from_batches([batch.slice(start, end - start)])
+
+
+def _joined(pieces: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    # one chunk, whatever batches the rows came in: the bytes of the file depend on the chunks
+    return pa.concat_tables(pieces).select(schema.names).cast(schema).combine_chunks()

@@ -1,0 +1,55 @@
+"""The last events of a user, oldest first, as of the end of each day on which there was one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import ibis
+from ibis import _
+
+from features.behaviour import OCCURRED_US, ORDER
+from features.engine import DAY, Table
+from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, USER_ID
+from features.views import SEQUENCED
+
+#: Which column of an event each list holds.
+LISTS: Final = {
+    "sequence_items": ITEM_ID,
+    "sequence_categories": CATEGORY,
+    "sequence_types": EVENT_TYPE,
+    "sequence_times_us": OCCURRED_US,
+    "sequence_dwell_ms": DWELL_MS,
+}
+_PLACE: Final = "place"
+
+
+def sequenced(events: Table) -> Table:
+    """The events of known users that their sequences keep."""
+    return events.filter(_[USER_ID].notnull(), _[ITEM_ID].notnull(), _[EVENT_TYPE].isin(SEQUENCED))
+
+
+def user_sequence(events: Table, states: Table, length: int) -> Table:
+    """Rows of the view ``user_sequence`` with their ``day``.
+
+    Every event has a place in its user's sequence: 1, 2, … within the span, 0, -1, … before it. A row
+    holds the ``length`` places up to the day's last one.
+    """
+    of_user = ibis.window(group_by=USER_ID, order_by=ORDER)
+    placed = sequenced(events).mutate(**{_PLACE: ibis.row_number().over(of_user) + 1})
+    last = placed.group_by(USER_ID, DAY).agg(last=_[_PLACE].max())
+    wanted = last.select(USER_ID, DAY, **{_PLACE: ibis.range(last.last - length + 1, last.last + 1).unnest()})
+    known = placed.select(USER_ID, _PLACE, *LISTS.values()).union(_before(states))
+    return (
+        wanted.inner_join(known, (USER_ID, _PLACE))
+        .group_by(USER_ID, DAY)
+        .agg(**{name: _[column].collect(order_by=_PLACE) for name, column in LISTS.items()})
+    )
+
+
+def _before(states: Table) -> Table:
+    """The events that the last rows before the span hold, at places up to 0."""
+    first, *others = (states[name] for name in LISTS)
+    places = ibis.range(1 - first.length(), ibis.literal(1, "int64"))
+    parts = states.select(USER_ID, part=first.zip(*others, places).unnest())
+    fields = {column: _.part[f"f{at}"] for at, column in enumerate(LISTS.values(), start=1)}
+    return parts.select(USER_ID, **{_PLACE: _.part[f"f{len(LISTS) + 1}"]}, **fields)

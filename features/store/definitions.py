@@ -1,0 +1,83 @@
+"""The Feast objects, made from ``features.views``: entities, sources, feature views, one service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
+from feast.data_format import ParquetFormat
+from feast.types import Array, Float64, Int64, String
+
+from features.days import views_of
+from features.events.schema import ITEM_ID, USER_ID
+from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SERVICE, Feature, View
+from infra.lake import Lake
+from infra.settings import Settings
+
+PROJECT: Final = "penchant"
+OWNER: Final = "penchant"
+
+_TYPES: Final[dict[str, Any]] = {
+    "int64": Int64,
+    "float64": Float64,
+    "list<string>": Array(String),
+    "list<int64>": Array(Int64),
+    "list<float64>": Array(Float64),
+}
+#: Which unit a column has, by the end of its name; counts have none.
+_UNITS: Final = (("_us", "microseconds since 1970 UTC"), ("_ms", "milliseconds"))
+
+
+def definitions(settings: Settings) -> list[Any]:
+    """Everything that the registry holds for these settings: entities, feature views, service."""
+    entities = {
+        USER_ID: Entity(
+            name=USER_ID, join_keys=[USER_ID], value_type=ValueType.STRING, description="a known user", owner=OWNER
+        ),
+        ITEM_ID: Entity(
+            name=ITEM_ID, join_keys=[ITEM_ID], value_type=ValueType.STRING, description="an item", owner=OWNER
+        ),
+    }
+    views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]
+    service = FeatureService(
+        name=SERVICE,
+        features=[view for view in views if view.entities == [USER_ID]],
+        description="What models read about a user; items are looked up by their view.",
+        owner=OWNER,
+        tags={"windows": _listed(settings.window_days), "half_lives": _listed(settings.half_life_days)},
+    )
+    return [*entities.values(), *views, service]
+
+
+def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
+    """The view over its daily files."""
+    return FeatureView(
+        name=view.name,
+        entities=[entity],
+        ttl=timedelta(days=view.ttl_days) if view.ttl_days else timedelta(0),
+        schema=[Field(name=view.entity, dtype=String), *(_field(feature) for feature in view.features)],
+        source=FileSource(
+            name=f"{view.name}_files",
+            path=str(lake.feature_folder(view.name) / "*.parquet"),
+            file_format=ParquetFormat(),
+            timestamp_field=EVENT_TIMESTAMP,
+            created_timestamp_column=CREATED_TIMESTAMP,
+            description=f"one file a day: the rows of {view.name} that changed on it",
+            owner=OWNER,
+        ),
+        online=True,
+        description=view.description,
+        owner=OWNER,
+        tags={"entity": view.entity},
+    )
+
+
+def _field(feature: Feature) -> Field:
+    unit = next((name for ending, name in _UNITS if feature.name.endswith(ending)), None)
+    tags = {"unit": unit} if unit else {}
+    return Field(name=feature.name, dtype=_TYPES[feature.kind], description=feature.description, tags=tags)
+
+
+def _listed(days: tuple[int, ...]) -> str:
+    return ", ".join(f"{length} days" for length in days)

@@ -1,0 +1,102 @@
+"""The Feast store of some settings: registry in PostgreSQL, files offline, Valkey online."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from redis.connection import parse_url
+
+from infra.database import database_url
+from infra.errors import SettingsError
+from infra.settings import Settings
+from infra.valkey import valkey_url
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+#: Rows converted and written at once. Never none: without it Feast takes the first Arrow chunk only.
+WRITE_ROWS = 2_000
+
+_METRICS_FOLDER = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
+
+
+def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> FeatureStore:
+    """The store, configured in code: passwords stay in memory, and nothing asks the network for more.
+
+    The registry is read once and kept until ``refresh_registry``; views go on serving while they are
+    written. Writes replace whatever is online, so that a day that is built again replaces its rows,
+    which have the same timestamp; ``materialise`` sees to it that nothing older is written.
+    """
+    from feast import FeatureStore, RepoConfig
+
+    _import_metrics()
+    config = RepoConfig(
+        project="penchant",
+        provider="local",
+        registry=_registry(settings),
+        offline_store={"type": "duckdb"},
+        online_store={
+            "type": "redis",
+            "connection_string": _address(settings, online_timeout_seconds),
+            "skip_dedup": True,
+        },
+        materialization={"pull_latest_features": True, "online_write_batch_size": WRITE_ROWS},
+        entity_key_serialization_version=3,
+        repo_path=settings.home,
+    )
+    return FeatureStore(config=config)
+
+
+def apply(settings: Settings) -> None:
+    """Bring the registry to ``definitions``: nothing happens when it is there; it keeps what was materialised."""
+    from features.store.definitions import definitions
+
+    store = open_store(settings)
+    known = {view.name: view for view in store.list_feature_views()}
+    objects = definitions(settings)
+    for wanted in objects:
+        if wanted.name in known and hasattr(wanted, "materialization_intervals"):
+            wanted.materialization_intervals = list(known[wanted.name].materialization_intervals)
+            wanted.state = known[wanted.name].state
+    store.apply(objects)
+
+
+def _import_metrics() -> None:
+    """Import Feast's metrics without what they do to the process.
+
+    They set variables that make ``prometheus_client``, if it is imported later, here or in a child,
+    keep every metric of the process in files of a temporary folder.
+    """
+    import prometheus_client  # noqa: F401 (first: so it has chosen memory already)
+
+    before = {name: os.environ.get(name) for name in _METRICS_FOLDER}
+    import feast.metrics  # noqa: F401
+
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+
+
+def _registry(settings: Settings) -> dict[str, Any]:
+    url = database_url(settings, "feast").render_as_string(hide_password=False)
+    return {
+        "registry_type": "sql",
+        "path": url,
+        "cache_ttl_seconds": 0,
+        "serve_features_while_materializing": True,
+        "sqlalchemy_config_kwargs": {"echo": False, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
+    }
+
+
+def _address(settings: Settings, timeout_seconds: float) -> str:
+    """Feast's own form of an address: ``host:port,name=json,…``."""
+    parts = parse_url(valkey_url(settings))  # type: ignore[no-untyped-call]
+    given = {name: parts[name] for name in ("username", "password", "db") if parts.get(name) is not None}
+    if "," in f"{given.get('username', '')}{given.get('password', '')}":
+        raise SettingsError("The password in PENCHANT_VALKEY_URL has a comma.", "Feast cannot read one: change it.")
+    given["socket_timeout"] = timeout_seconds
+    given["ssl"] = valkey_url(settings).startswith("rediss://")
+    options = ",".join(f"{name}={json.dumps(value)}" for name, value in given.items())
+    return f"{parts.get('host', '127.0.0.1')}:{parts.get('port', 6379)},{options}"

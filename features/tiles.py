@@ -1,0 +1,64 @@
+"""Tiles: what a user did with an item on a day, by behaviour. Windows are sums over tiles."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+from ibis import _
+
+from features.behaviour import OCCURRED_US, SPEND
+from features.engine import DAY, Connection, Table
+from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
+from features.files import read_files, write_days
+from infra.lake import Lake
+from infra.partitions import Span
+
+COUNT: Final = "count"
+FIRST_US: Final = "first_us"
+LAST_US: Final = "last_us"
+
+#: A guest has no ``user_id``; its tiles are kept apart by session.
+KEYS: Final = (USER_ID, SESSION_ID, ITEM_ID, CATEGORY, EVENT_TYPE)
+
+SCHEMA: Final = pa.schema(
+    [
+        *(pa.field(key, pa.string()) for key in KEYS),
+        pa.field(DAY, pa.date32()),
+        pa.field(COUNT, pa.int64()),
+        pa.field(QUANTITY, pa.int64()),
+        pa.field(SPEND, pa.int64()),
+        pa.field(DWELL_MS, pa.int64()),
+        pa.field(FIRST_US, pa.int64()),
+        pa.field(LAST_US, pa.int64()),
+    ]
+)
+
+
+def tiles(events: Table) -> Table:
+    """Aggregate ``behaviour`` to one row per user (guest: session), item, type and day."""
+    of_guest = _[USER_ID].isnull().ifelse(_[SESSION_ID], None)
+    return (
+        events.mutate(**{SESSION_ID: of_guest})
+        .group_by(*KEYS, DAY)
+        .agg(
+            **{
+                COUNT: _.count(),
+                QUANTITY: _[QUANTITY].sum(),
+                SPEND: _[SPEND].sum(),
+                DWELL_MS: _[DWELL_MS].sum(),
+                FIRST_US: _[OCCURRED_US].min(),
+                LAST_US: _[OCCURRED_US].max(),
+            }
+        )
+    )
+
+
+def write_tiles(connection: Connection, lake: Lake, events: Table, span: Span) -> int:
+    """Write the tiles of every day of ``span`` and count them."""
+    return write_days(connection, tiles(events), SCHEMA, span.days(), lake.tiles, KEYS)
+
+
+def read_tiles(connection: Connection, lake: Lake, span: Span) -> Table:
+    """The tiles of ``span``; days before the first partition have none."""
+    return read_files(connection, (path for path in map(lake.tiles, span.days()) if path.exists()), SCHEMA)

@@ -1,0 +1,256 @@
+"""The store with its real servers: what is online is what the files hold, and nothing from the future."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import redis
+
+from features.build import build
+from features.days import views_of
+from features.engine import default_engine
+from features.inputs import stat_columns
+from features.state import from_row
+from features.store import repository
+from features.store.lookup import Lookup
+from features.store.materialise import WATERMARK, materialise
+from features.store.point_in_time import item_stats_by_day, user_rows
+from features.views import USER_SEQUENCE, USER_WINDOWS
+from infra.errors import FeatureError, SettingsError
+from infra.lake import read_json, write_json
+from infra.partitions import Span, day_end
+from infra.settings import Settings
+from infra.valkey import valkey
+
+pytestmark = pytest.mark.integration
+
+START = date(2011, 1, 3)
+SPAN = Span(START, START + timedelta(days=8))
+HOUR = 3_600_000_000
+WINDOWS = (1, 3)
+
+
+@pytest.fixture(scope="module")
+def store(services: Settings, shop_of: Any, event_of: Any) -> Iterator[Any]:
+    """A shop of eight days, built and online; its servers are the session's, its Feast project's rows its own."""
+    settings = services.model_copy(update={"window_days": WINDOWS, "api_timeout_ms": 10_000})
+    shutil.rmtree(settings.lake.root, ignore_errors=True)
+    shop = shop_of(settings)
+    shop.items({"st-i1": "mug", "st-i2": "lamp"})
+    shop.publish(SPAN, log(settings, event_of))
+    build(settings, SPAN)
+    materialise(settings, Span(START, START + timedelta(days=6)))
+    yield shop
+    with valkey(settings) as client:
+        client.delete(WATERMARK)
+    shutil.rmtree(settings.lake.root, ignore_errors=True)
+
+
+def log(settings: Settings, event_of: Any) -> list[dict[str, Any]]:
+    def event(day: int, number: int, **fields: Any) -> dict[str, Any]:
+        made = {"user_id": "st-u1", "item_id": "st-i1", "event_id": f"st-{day}-{number}", **fields}
+        return dict(event_of(settings, START + timedelta(days=day), number * HOUR, **made))
+
+    return [
+        event(0, 1, event_type="purchase", quantity=1, price=200),
+        event(0, 2, item_id="st-i2", dwell_ms=1000),
+        event(1, 1, user_id="st-u2", event_type="cart"),
+        event(4, 1, user_id="st-u2"),
+        event(5, 1, item_id="st-i2", event_type="purchase", quantity=1, price=300),
+        event(7, 1, event_type="favorite"),
+    ]
+
+
+def through(shop: Any, day: int) -> datetime:
+    return day_end(START + timedelta(days=day), shop.settings.zone)
+
+
+def test_apply_again_changes_nothing_and_keeps_what_was_materialised(store: Any) -> None:
+    before = {view.name: view for view in repository.open_store(store.settings).list_feature_views()}
+    repository.apply(store.settings)
+    after = {view.name: view for view in repository.open_store(store.settings).list_feature_views()}
+    assert set(after) == {view.name for view in views_of(store.settings)}
+    for name, view in after.items():
+        assert view.materialization_intervals
+        assert view == before[name]
+        assert view.last_updated_timestamp == before[name].last_updated_timestamp
+        assert all(field.description for field in view.features)
+
+
+def test_no_password_lies_in_the_home_but_among_the_secrets(store: Any) -> None:
+    home = store.settings.home
+    words = [path.read_bytes() for path in (home / "secrets").iterdir()]
+    others = [path for path in (home / "lake").rglob("*") if path.is_file()] + list(home.glob("*.yaml"))
+    assert not any(word in path.read_bytes() for path in others for word in words)
+
+
+def test_online_equals_offline(store: Any) -> None:
+    """Every user's row is the last one in the files; the last days came along with the span."""
+    lookup, moment = Lookup(store.settings), through(store, 7)
+    assert lookup.materialised_through() == moment
+    for user in ("st-u1", "st-u2"):
+        row = lookup.user(user, moment)
+        for view in views_of(store.settings):
+            if view.entity == "user_id":
+                rows = [
+                    found for day in store.rows(view.name, SPAN).values() for found in day if found["user_id"] == user
+                ]
+                assert {name: row[name] for name in view.columns} == {name: rows[-1][name] for name in view.columns}
+
+
+def test_historical_equals_online_at_the_end(store: Any) -> None:
+    moment = through(store, 7) + timedelta(hours=2)
+    asked = pa.table(
+        {"user_id": ["st-u2", "st-u1"], "event_timestamp": pa.array([moment] * 2, pa.timestamp("us", tz="UTC"))}
+    )
+    lookup = Lookup(store.settings)
+    for row in user_rows(store.settings, asked).to_pylist():
+        online = lookup.user(row["user_id"], moment)
+        assert {name: row[name] for name in online} == online
+        assert all(row[name] is None for name in row if name not in (*online, "user_id", "event_timestamp"))
+
+
+def test_history_knows_only_what_was_known(store: Any) -> None:
+    """The row of a day is known an hour after T; and a later moment does not change an earlier one."""
+    end = through(store, 0)
+    moments = [
+        end - timedelta(minutes=1),
+        end,
+        end + timedelta(minutes=59),
+        end + timedelta(minutes=60),
+        through(store, 7),
+    ]
+    asked = pa.table(
+        {
+            "user_id": ["st-u1"] * len(moments),
+            "event_timestamp": pa.array(moments, pa.timestamp("us", tz="UTC")),
+            "basket": list(range(len(moments))),
+        }
+    )
+    rows = user_rows(store.settings, asked).to_pylist()
+    assert [row["basket"] for row in rows] == list(range(len(moments)))
+    assert [row["sequence_items"] for row in rows[:3]] == [None, None, None]
+    assert rows[3]["sequence_items"] == ["st-i1", "st-i2"]
+    assert rows[4]["sequence_items"] == ["st-i1", "st-i2", "st-i2"]
+
+
+def test_windows_expire_by_the_shops_clock(store: Any) -> None:
+    lookup, ttl = Lookup(store.settings), timedelta(days=max(WINDOWS) + 1)
+    moment = through(store, 7)
+    age = lookup.user_row("st-u1", moment).age
+    assert age[USER_WINDOWS] == age[USER_SEQUENCE] == timedelta(0)
+    assert lookup.user("st-u1", moment + ttl)["favorite_count_1d"] == 1
+    late = lookup.user_row("st-u1", moment + ttl + timedelta(seconds=1))
+    assert "favorite_count_1d" not in late.values
+    assert late.values["sequence_items"]
+    assert late.age[USER_WINDOWS] == ttl + timedelta(seconds=1)
+    items, columns = lookup.item_stats(moment + 2 * ttl)
+    assert not any(columns[name].any() for name in columns if name != "price")
+    assert columns["price"].tolist() == [100] * len(items)
+
+
+def test_an_unknown_user_has_an_empty_row(store: Any) -> None:
+    row = Lookup(store.settings).user("st-nobody", through(store, 7))
+    assert row == {}
+    assert not from_row("st-nobody", row, ("view_count_1d",), (7,)).known
+
+
+def test_item_statistics_of_the_whole_catalogue(store: Any) -> None:
+    items, columns = Lookup(store.settings).item_stats(through(store, 7))
+    assert items == ["st-i1", "st-i2"]
+    assert tuple(columns) == stat_columns(WINDOWS)
+    assert columns["item_interaction_count_1d"].tolist() == [1, 0]
+    assert columns["item_purchase_count_3d"].tolist() == [0, 1]
+    by_day = item_stats_by_day(store.settings, [START + timedelta(days=8)])
+    ids, offline = by_day[START + timedelta(days=8)]
+    assert ids == items
+    for name, values in columns.items():
+        assert offline[name].tolist() == values.tolist()
+
+
+def test_item_statistics_by_day_equal_feasts_retrieval(store: Any) -> None:
+    import pandas as pd
+
+    settings, names = store.settings, [name for name in stat_columns(WINDOWS) if name != "price"]
+    days = [START + timedelta(days=number) for number in range(16)]
+    found = item_stats_by_day(settings, days)
+    lag = timedelta(minutes=settings.history_lag_minutes)
+    asked = [
+        (item, day_end(day - timedelta(days=1), settings.zone) + lag) for day in days for item in ("st-i1", "st-i2")
+    ]
+    with default_engine(settings):
+        job = repository.open_store(settings).get_historical_features(
+            pd.DataFrame(asked, columns=["item_id", "event_timestamp"]),
+            [f"item_windows:{name}" for name in names],
+            filter_by_created_timestamp=True,
+        )
+        expected = job.to_df().sort_values(["event_timestamp", "item_id"]).fillna(0)
+    for name in names:
+        assert np.concatenate([found[day][1][name] for day in days]).tolist() == expected[name].astype(int).tolist()
+
+
+def test_a_day_that_is_built_again_is_replaced_online(store: Any, event_of: Any) -> None:
+    """The same T, other values: Feast alone would keep the old ones."""
+    day, settings = START + timedelta(days=7), store.settings
+    marker, events = read_json(store.lake.partition(day)), log(settings, event_of)
+    more = event_of(settings, day, 2 * HOUR, user_id="st-u1", item_id="st-i2", event_id="st-more", event_type="review")
+    lookup = Lookup(settings)
+    assert lookup.user("st-u1", through(store, 7))["review_count_1d"] == 0
+    try:
+        store.publish(Span.of_day(day), [*events, more])
+        build(settings, Span.of_day(day))
+        materialise(settings, Span.of_day(day))
+        assert lookup.user("st-u1", through(store, 7))["review_count_1d"] == 1
+    finally:
+        store.publish(Span.of_day(day), events)
+        write_json(store.lake.partition(day), marker)
+        build(settings, Span.of_day(day))
+        materialise(settings, Span.of_day(day))
+
+
+def test_an_older_span_never_replaces_newer_rows(store: Any) -> None:
+    before = Lookup(store.settings).user("st-u1", through(store, 7))
+    done = materialise(store.settings, Span.of_day(START))
+    assert datetime.fromisoformat(done["through"]) == through(store, 7)
+    assert Lookup(store.settings).user("st-u1", through(store, 7)) == before
+
+
+def test_materialise_wants_a_built_span(store: Any) -> None:
+    with pytest.raises(FeatureError, match=f"{SPAN.end} are not built"):
+        materialise(store.settings, Span(START, SPAN.end + timedelta(days=1)))
+
+
+def test_nothing_is_known_before_the_first_materialisation(settings: Settings, services: Settings) -> None:
+    other = settings.model_copy(update={"valkey_port": services.valkey_port, "home": services.home})
+    with valkey(other) as client:
+        kept = client.get(WATERMARK)
+        client.delete(WATERMARK)
+        try:
+            lookup = Lookup(other)
+            assert lookup.materialised_through() is None
+            assert lookup.user("st-u1", datetime(2011, 1, 11, tzinfo=UTC)) == {}
+        finally:
+            if kept:
+                client.set(WATERMARK, kept)
+
+
+def test_retrieval_before_the_first_build_says_so(settings: Settings) -> None:
+    with pytest.raises(FeatureError, match="No features are built"):
+        item_stats_by_day(settings, [START])
+
+
+def test_a_store_that_does_not_answer_raises(settings: Settings) -> None:
+    with pytest.raises(redis.ConnectionError):
+        Lookup(settings).user("st-u1", datetime(2011, 1, 11, tzinfo=UTC))
+
+
+def test_a_password_with_a_comma_is_refused(make_settings: Any, tmp_path: Any) -> None:
+    settings = make_settings(tmp_path, valkey_url="redis://:a%2Cb@127.0.0.1:1/0")
+    with pytest.raises(SettingsError, match="comma"):
+        repository.open_store(settings)

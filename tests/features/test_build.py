@@ -1,0 +1,228 @@
+"""Building: what must be there, what is read, what a second time leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from features import build as building
+from features import chain
+from features.build import build
+from features.days import built_days, unbuilt_through, views_of
+from features.state import Live, advance, from_row
+from infra.errors import FeatureError
+from infra.lake import read_json, write_json
+from infra.partitions import Span, day_end
+from infra.settings import Settings
+
+START = date(2010, 1, 30)
+SPAN = Span(START, START + timedelta(days=6))
+HOUR = 3_600_000_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path, make_settings: Callable[..., Settings]) -> Settings:
+    """Few windows and half-lives: most of a small build's time goes into writing down the query."""
+    return make_settings(tmp_path / "home", window_days=(1, 7), half_life_days=(7, 30))
+
+
+@pytest.fixture
+def shop(settings: Settings, shop_of: Any, event_of: Any) -> Any:
+    """Two users over six days; the third day is empty."""
+    made = shop_of(settings)
+    made.items({"i1": "mug", "i2": "lamp"})
+    days = [START + timedelta(days=number) for number in range(len(SPAN))]
+    events = [
+        event_of(settings, days[0], HOUR, event_id="a", event_type="purchase", quantity=2, price=150),
+        event_of(settings, days[1], HOUR, event_id="b", item_id="i2", dwell_ms=60_000),
+        event_of(settings, days[3], HOUR, event_id="c", user_id="u2", event_type="cart"),
+        event_of(settings, days[4], HOUR, event_id="d", user_id=None, session_id="s", event_type="purchase"),
+        event_of(settings, days[5], HOUR, event_id="e", item_id="i2", event_type="favorite"),
+    ]
+    made.publish(SPAN, events)
+    return made
+
+
+def test_counts_rows_of_every_view(shop: Any) -> None:
+    seen: list[tuple[str, int, int]] = []
+    built = build(shop.settings, SPAN, lambda *step: seen.append(step))
+    assert built["days"] == 6
+    assert built["rows"]["tiles"] == 5
+    assert built["rows"]["user_interest"] == 4
+    assert [(at, of) for _name, at, of in seen] == [(at, 6) for at in range(1, 7)]
+    assert built_days(shop.settings) == list(SPAN.days())
+
+
+def test_an_empty_day_has_a_file_of_every_view_with_the_full_schema(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    empty = START + timedelta(days=2)
+    assert pq.read_schema(shop.lake.tiles(empty)).names[0] == "user_id"
+    for view in views_of(shop.settings):
+        assert pq.read_schema(shop.lake.feature(view.name, empty)).equals(view.schema)
+
+
+def test_a_span_without_events_is_built(settings: Settings, shop_of: Any) -> None:
+    made = shop_of(settings)
+    made.publish(SPAN, [])
+    assert sum(build(settings, SPAN)["rows"].values()) == 0
+    assert built_days(settings) == list(SPAN.days())
+
+
+def test_building_again_gives_equal_bytes(shop: Any) -> None:
+    """A part of the span alone as well."""
+    build(shop.settings, SPAN)
+    before = shop.bytes_of("tiles", "features")
+    build(shop.settings, SPAN)
+    assert shop.bytes_of("tiles", "features") == before
+    build(shop.settings, Span(START + timedelta(days=1), START + timedelta(days=4)))
+    assert states_equal(shop, before)
+
+
+def test_days_after_the_span_change_nothing_in_it(shop: Any, event_of: Any) -> None:
+    """Nothing at or after T is seen: the first rows are the same with and without a future."""
+    part = Span(START, START + timedelta(days=3))
+    build(shop.settings, part)
+    before = shop.bytes_of("tiles", "features")
+    build(shop.settings, SPAN)
+    after = shop.bytes_of("tiles", "features")
+    assert all(after[name] == content for name, content in before.items())
+
+
+def test_the_moment_t_itself_belongs_to_the_next_day(settings: Settings, shop_of: Any, event_of: Any) -> None:
+    made = shop_of(settings)
+    last = event_of(settings, START, 24 * HOUR - 1, event_id="last")
+    first = event_of(settings, START + timedelta(days=1), 0, event_id="first", item_id="i2")
+    made.publish(SPAN, [last, first])
+    build(settings, SPAN)
+    rows = made.rows("user_windows", SPAN)
+    assert rows[START][0]["view_count_1d"] == 1
+    assert rows[START][0]["event_timestamp"] == day_end(START, settings.zone)
+    assert rows[START + timedelta(days=1)][0]["view_count_1d"] == 1
+    assert rows[START + timedelta(days=2)][0]["view_count_1d"] == 0
+
+
+def test_spend_is_price_times_quantity(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    assert shop.rows("user_windows", SPAN)[START][0]["purchase_spend_7d"] == 300
+
+
+def test_guests_count_for_items_only(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    day = START + timedelta(days=4)
+    (row,) = (row for row in shop.rows("item_windows", SPAN)[day] if row["item_id"] == "i1")
+    assert (row["item_purchase_count_1d"], row["item_purchase_users_1d"]) == (1, 0)
+
+    assert shop.rows("user_sequence", SPAN)[day] == []
+
+
+def test_a_day_that_is_not_closed_is_named(shop: Any) -> None:
+    missing = START + timedelta(days=3)
+    shop.lake.partition(missing).unlink()
+    with pytest.raises(FeatureError, match=rf"{missing} is not closed.*penchant skip"):
+        build(shop.settings, SPAN)
+
+
+def test_a_gap_before_the_span_is_named(shop: Any) -> None:
+    build(shop.settings, Span.of_day(START))
+    missing = START + timedelta(days=1)
+    shop.lake.partition(missing).unlink()
+    with pytest.raises(FeatureError, match=rf"{missing} is not closed"):
+        build(shop.settings, Span.of_day(START + timedelta(days=3)))
+
+
+def test_days_that_are_closed_but_not_built_are_named(shop: Any) -> None:
+    build(shop.settings, Span.of_day(START))
+    due = unbuilt_through(shop.settings, START + timedelta(days=3))
+    assert due == Span(START + timedelta(days=1), START + timedelta(days=4))
+    with pytest.raises(FeatureError, match=f"Build the span {due}"):
+        build(shop.settings, Span.of_day(START + timedelta(days=3)))
+
+
+def test_a_row_is_known_when_its_last_delivery_was(shop: Any) -> None:
+    """A late delivery for the first day makes the rows of the following days as young as itself."""
+    late = datetime(2010, 2, 3, 12, tzinfo=UTC)
+    marker = shop.lake.partition(START)
+    write_json(marker, {**read_json(marker), "known_at": late.isoformat()})
+    build(shop.settings, SPAN)
+    rows = shop.rows("user_windows", SPAN)
+    for day, found in rows.items():
+        end = day_end(day, shop.settings.zone)
+        assert {row["created_timestamp"] for row in found} <= {max(late, end + timedelta(hours=1))}
+
+
+def test_a_category_is_the_one_known_on_the_day(settings: Settings, shop_of: Any, event_of: Any) -> None:
+    made = shop_of(settings)
+    made.items({"i1": "mug"})
+    second = START + timedelta(days=1)
+    made.items({"i1": "cup"}, delivery="later", bulk=False, moment=datetime(2010, 1, 31, 12, tzinfo=UTC))
+    events = [event_of(settings, day, HOUR, event_id=str(day)) for day in (START, second)]
+    made.publish(Span(START, START + timedelta(days=2)), events)
+    build(settings, Span(START, START + timedelta(days=2)))
+    assert [row["sequence_categories"] for row in made.rows("user_sequence", Span.of_day(second))[second]] == [
+        ["mug", "cup"]
+    ]
+
+
+def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(settings, SPAN)
+    names = ("user_windows", "item_windows", "user_sequence", "user_items")
+    before = {name: shop.rows(name, SPAN) for name in names}
+    monkeypatch.setattr(building, "CHUNK_DAYS", 2)
+    build(settings, SPAN)
+    assert {name: shop.rows(name, SPAN) for name in names} == before
+
+
+def test_states_go_on_from_checkpoints(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint stands for the files before it; building an old day again goes back behind it."""
+    build(shop.settings, SPAN)
+    before = shop.bytes_of("tiles", "features")
+    monkeypatch.setattr(chain, "CHECKPOINT_DAYS", 2)
+    for day in SPAN.days():
+        build(shop.settings, Span.of_day(day))
+    saved = [path.stem for path in sorted(shop.lake.checkpoint_folder("user_items").glob("*.parquet"))]
+    assert saved == ["dt=2010-02-01", "dt=2010-02-03"]
+    assert states_equal(shop, before)
+    build(shop.settings, Span.of_day(START + timedelta(days=1)))
+    assert not list(shop.lake.checkpoint_folder("user_items").glob("*.parquet"))
+    assert states_equal(shop, before)
+    last = Span.of_day(START + timedelta(days=5))
+    build(shop.settings, last)
+    assert states_equal(shop, before)
+
+
+def states_equal(shop: Any, before: dict[str, bytes]) -> bool:
+    """Equal bytes but for interests, whose last bits depend on where a span begins (equal to 1e-9)."""
+    now = shop.bytes_of("tiles", "features")
+    return {k: v for k, v in now.items() if "interest" not in k} == {
+        k: v for k, v in before.items() if "interest" not in k
+    }
+
+
+def test_a_row_of_long_ago_is_carried_on(settings: Settings, shop_of: Any, event_of: Any) -> None:
+    """The state before a span may be older than any power of two allows: it fades to nothing, not to an error."""
+    made = shop_of(settings)
+    made.items({"i1": "mug", "i2": "lamp"})
+    later = START + timedelta(days=400)
+    span = Span(START, later + timedelta(days=1))
+    made.publish(
+        span,
+        [
+            event_of(settings, START, 0, event_id="a", event_type="purchase"),
+            event_of(settings, later, 0, event_id="b", item_id="i2"),
+        ],
+    )
+    build(settings, span)
+    (row,) = made.rows("user_interest", Span.of_day(later))[later]
+    state = from_row("u1", made.rows("user_interest", Span.of_day(START))[START][0], (), settings.half_life_days)
+    moment = int(day_end(later, settings.zone).timestamp()) * 1_000_000
+    live = [Live("i2", "lamp", "view", moment - 24 * HOUR)]
+    expected = advance(state, live, moment, sequence_length=50, history_items=10).interest
+    assert tuple(row["interest_categories"]) == expected.categories
+    found = [row[f"interest_{days}d"] for days in settings.half_life_days]
+    np.testing.assert_allclose(found, expected.strengths.T, rtol=1e-9)
