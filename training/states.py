@@ -1,0 +1,86 @@
+"""User states as a table, under the names of the feature views, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import pyarrow as pa
+
+from features.state import UserState, from_row
+from features.views import USER_WINDOWS, WINDOW_BEHAVIOURS, View, interest_column, views
+
+_ARROW: Final = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "list<string>": pa.list_(pa.string()),
+    "list<int64>": pa.list_(pa.int64()),
+    "list<float64>": pa.list_(pa.float64()),
+}
+
+
+def user_views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> list[View]:
+    """The views that make up a state."""
+    return [view for view in views(window_days, half_life_days) if view.entity == "user_id"]
+
+
+def window_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
+    """Columns of the user windows, in the order of the models' input."""
+    return next(view for view in views(window_days, ()) if view.name == USER_WINDOWS).columns
+
+
+def today_column(behaviour: str) -> str:
+    return f"today_{behaviour}"
+
+
+def state_schema(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Schema:
+    """One column per feature of the user views, and today's count per behaviour."""
+    known = [feature for view in user_views(window_days, half_life_days) for feature in view.features]
+    columns = [pa.field(feature.name, _ARROW[feature.kind]) for feature in known]
+    return pa.schema([*columns, *(pa.field(today_column(name), pa.int64()) for name in WINDOW_BEHAVIOURS)])
+
+
+def to_table(states: Sequence[UserState], window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Table:
+    """A row per state, see ``state_schema``."""
+    return pa.Table.from_pylist([_row(state) for state in states], schema=state_schema(window_days, half_life_days))
+
+
+def from_table(
+    table: pa.Table,
+    user_ids: Sequence[str],
+    moments_us: Sequence[int],
+    window_days: tuple[int, ...],
+    half_life_days: tuple[int, ...],
+) -> list[UserState]:
+    """The states that ``to_table`` wrote, at their moments."""
+    columns = window_columns(window_days)
+    return [
+        replace(
+            from_row(user_id, row, columns, half_life_days),
+            moment_us=int(moment),
+            today={name: row[today_column(name)] for name in WINDOW_BEHAVIOURS},
+        )
+        for row, user_id, moment in zip(table.to_pylist(), user_ids, moments_us, strict=True)
+    ]
+
+
+def _row(state: UserState) -> dict[str, Any]:
+    sequence, history, interest = state.sequence, state.history, state.interest
+    strengths = zip(state.half_life_days, interest.strengths.T, strict=True)
+    return {
+        **state.windows,
+        "interest_categories": interest.categories,
+        **{interest_column(days): values for days, values in strengths},
+        "interest_as_of_us": interest.as_of_us,
+        "sequence_items": sequence.items,
+        "sequence_categories": sequence.categories,
+        "sequence_types": sequence.types,
+        "sequence_times_us": sequence.times_us,
+        "sequence_dwell_ms": sequence.dwell_ms,
+        "history_items": history.items,
+        "history_times": history.times,
+        "history_purchases": history.purchases,
+        "history_last_us": history.last_us,
+        **{today_column(name): count for name, count in state.today.items()},
+    }
