@@ -102,7 +102,7 @@ class AirflowApi:
         if name not in known:
             self._call("POST", "/pools", json={"name": name, "slots": slots, "description": description})
 
-    def wait(self, condition: Callable[[], Any], seconds: float, what: str, pause: float = 1.0) -> Any:
+    def wait(self, condition: Callable[[], Any], seconds: float, what: str, pause: float = 2.0) -> Any:
         """Ask until ``condition`` answers with something true, and return that.
 
         Raises:

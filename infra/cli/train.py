@@ -111,7 +111,7 @@ def _table(console: Any, title: str, figures: Mapping[str, Mapping[str, Mapping[
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    table.add_column("model")
+    table.add_column("model", no_wrap=True)
     for name in SHOWN:
         table.add_column(name, justify="right")
     for model, metrics in figures.items():
@@ -120,4 +120,4 @@ def _table(console: Any, title: str, figures: Mapping[str, Mapping[str, Mapping[
 
 
 def _cell(interval: Mapping[str, float] | None) -> str:
-    return f"{interval['value']:.3f} ({interval['low']:.3f}-{interval['high']:.3f})" if interval else "-"
+    return f"{interval['value']:.3f}\n[dim]{interval['low']:.3f}-{interval['high']:.3f}[/]" if interval else "-"
