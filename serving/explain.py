@@ -16,9 +16,8 @@ from serving.retrieve import strongest_categories
 from serving.schemas import Evidence, PastEvent, Reason
 from serving.shelf import Shelf
 
-#: Events named as responsible, and the least share of attention that makes one so.
+#: Events named as responsible.
 EVENTS: Final = 3
-LEAST_WEIGHT: Final = 0.05
 #: Of the user's strongest categories, these are reason enough to name.
 CATEGORIES: Final = 5
 
@@ -83,7 +82,7 @@ class Explainer:
         if not total > 0:
             return []
         shares = weights / total
-        best = [place for place in np.argsort(-shares, kind="stable")[:EVENTS] if shares[place] >= LEAST_WEIGHT]
+        best = [place for place in np.argsort(-shares, kind="stable")[:EVENTS] if shares[place] > 0]
         return [events[place].model_copy(update={"weight": float(shares[place])}) for place in best]
 
     @cached_property

@@ -28,7 +28,7 @@ from training.score import score_all
 from training.snapshot import Snapshot
 
 _LONGEST_DIGEST: Final = 36
-_CALIBRATED: Final = 500  # moments of the calibration plot
+_CALIBRATED: Final = 200  # moments of the calibration plot
 Kind = Literal["baseline", "model"]
 
 

@@ -26,11 +26,13 @@ from training.leaderboard import ranked
 from training.logged_model import LOGGED
 from training.models.dien import DienSettings
 from training.record import Recorder
+from training.score import BATCH
 from training.snapshot import Snapshot
 
 Progress = Callable[[str], None]
 
 MODELS: Final = ("dien",)
+_NEWS: Final = 4  # times that a long step is heard of
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,11 @@ def train_on(
     """Fit baselines and model on ``snapshot``, log everything, and register the best baseline and the model."""
     chosen, widths = fit_settings or FitSettings(), model_settings or DienSettings()
     recorder = Recorder(configure(settings), settings, snapshot, Dataset(snapshot))
-    with answering(settings), recorder.run("dien") as run_id, TemporaryDirectory(dir=settings.home) as folder:
+    with (
+        answering(settings),
+        recorder.run("dien") as run_id,
+        TemporaryDirectory(dir=settings.home, prefix=".training-") as folder,
+    ):
         recorder.parameters({**asdict(chosen), "model": asdict(widths)})
         best = _baselines(recorder, on_progress)
         fitted = _fit(recorder, chosen, widths, on_progress)
@@ -121,11 +127,12 @@ def _baselines(recorder: Recorder, say: Progress) -> dict[str, tuple[Contender, 
     if not len(recorder.rows):
         days = "..".join(recorder.snapshot.meta["splits"]["validation"])
         raise TrainingError(f"No basket in the validation days {days}.", "Load more days, or raise validation_days.")
-    return best_of_each(
-        recorder.dataset,
-        recorder.rows,
-        lambda done, total: say(f"baselines rank the validation days: {done} of {total} baskets"),
-    )
+
+    def told(done: int, total: int) -> None:
+        if done * _NEWS // total > (done - BATCH) * _NEWS // total:
+            say(f"baselines rank the validation days: {done} of {total} baskets")
+
+    return best_of_each(recorder.dataset, recorder.rows, told)
 
 
 def _fit(recorder: Recorder, chosen: FitSettings, widths: DienSettings, say: Progress) -> Fitted:

@@ -15,7 +15,6 @@ from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SERVICE, Feature,
 from infra.lake import Lake
 from infra.settings import Settings
 
-PROJECT: Final = "penchant"
 OWNER: Final = "penchant"
 
 _TYPES: Final[dict[str, Any]] = {

@@ -16,6 +16,8 @@ from infra.valkey import valkey_url
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+PROJECT = "penchant"
+
 #: Rows converted and written at once. Never none: without it Feast takes the first Arrow chunk only.
 WRITE_ROWS = 2_000
 
@@ -29,11 +31,11 @@ def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> Feat
     written. Writes replace whatever is online, so that a day that is built again replaces its rows,
     which have the same timestamp; ``materialise`` sees to it that nothing older is written.
     """
+    _keep_metrics_in_memory()
     from feast import FeatureStore, RepoConfig
 
-    _import_metrics()
     config = RepoConfig(
-        project="penchant",
+        project=PROJECT,
         provider="local",
         registry=_registry(settings),
         offline_store={"type": "duckdb"},
@@ -51,9 +53,9 @@ def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> Feat
 
 def apply(settings: Settings) -> None:
     """Bring the registry to ``definitions``: nothing happens when it is there; it keeps what was materialised."""
+    store = open_store(settings)
     from features.store.definitions import definitions
 
-    store = open_store(settings)
     known = {view.name: view for view in store.list_feature_views()}
     objects = definitions(settings)
     for wanted in objects:
@@ -63,7 +65,7 @@ def apply(settings: Settings) -> None:
     store.apply(objects)
 
 
-def _import_metrics() -> None:
+def _keep_metrics_in_memory() -> None:
     """Import Feast's metrics without what they do to the process.
 
     They set variables that make ``prometheus_client``, if it is imported later, here or in a child,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -248,6 +249,10 @@ def test_retrieval_before_the_first_build_says_so(settings: Settings) -> None:
 def test_a_store_that_does_not_answer_raises(settings: Settings) -> None:
     with pytest.raises(redis.ConnectionError):
         Lookup(settings).user("st-u1", datetime(2011, 1, 11, tzinfo=UTC))
+
+
+def test_the_processs_metrics_stay_in_memory(store: Any) -> None:
+    assert not {"PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR"} & set(os.environ)
 
 
 def test_a_password_with_a_comma_is_refused(make_settings: Any, tmp_path: Any) -> None:
