@@ -39,16 +39,17 @@ def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
         *(_beats(comparison, settings.min_improvement) for comparison in comparisons),
     )
     passed = bool(comparisons) and all(rule.passed for rule in rules)
+    figures = _figures(ours, users)
     return Verdict(
         outcome="promoted" if passed else "rejected",
-        reason=_reason(challenger, len(users), len(set(users)), rules, passed),
+        reason=_reason(challenger, figures, len(users), len(set(users)), rules, passed),
         model=challenger.model,
         version=challenger.version,
         champion_version=evaluation.champion.version if evaluation.champion else None,
         evaluation_id=evaluation.id,
         moments=len(users),
         users=len(set(users)),
-        figures=_figures(ours, users),
+        figures=figures,
         comparisons=comparisons,
         rules=rules,
     )
@@ -103,20 +104,26 @@ def _beats(comparison: Comparison, bound: float) -> Rule:
     else:
         words = f"is not surely better than {rival} ({theirs:.3f})"
     asked = f"; the lower bound must lie above {bound:g}" if not passed else ""
-    why = f"{words}: NDCG@10 {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}{asked}"
+    why = f"{words}: difference {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}{asked}"
     return Rule(f"beats_{comparison.role}", passed, gap.low, bound, why)
 
 
-def _reason(challenger: Measured, moments: int, users: int, rules: tuple[Rule, ...], passed: bool) -> str:
-    """One sentence or two for a person: what decided."""
+def _reason(
+    challenger: Measured,
+    figures: dict[str, Interval],
+    moments: int,
+    users: int,
+    rules: tuple[Rule, ...],
+    passed: bool,
+) -> str:
+    """One sentence for a person: what decided."""
     name = f"{challenger.model} v{challenger.version}"
+    short = [rule.why for rule in rules if not rule.passed and rule.name.startswith("enough_")]
     compared = [rule for rule in rules if rule.name.startswith("beats_")]
-    if passed:
-        return f"{name} {' and '.join(rule.why for rule in compared)}, on {moments} fresh moments of {users} users."
-    failed = [rule for rule in rules if not rule.passed]
-    short = [rule for rule in failed if rule.name.startswith("enough_")]
     if short:
-        return f"{name} cannot be judged: {' and '.join(rule.why for rule in short)}."
+        return f"{name} cannot be judged: {' and '.join(short)}."
     if not compared:
         return f"{name} cannot be judged: there is nothing to compare it with."
-    return f"{name} {' and '.join(rule.why for rule in failed)}, on {moments} fresh moments of {users} users."
+    told = " and ".join(rule.why for rule in compared if rule.passed == passed)
+    figure = figures[NDCG_10].value
+    return f"{name}, NDCG@10 {figure:.3f} on {moments} fresh moments of {users} users, {told}."

@@ -89,15 +89,7 @@ def _tell(entry: Entry, sentence: str, as_json: bool) -> None:
 
 
 def _show(entries: list[Entry]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for title in ("at", "by", "action", "version", "before", "state", "reason"):
-        table.add_column(title, overflow="fold")
     for entry in entries:
-        before = str(entry.previous_version) if entry.previous_version is not None else "-"
-        words = (f"{entry.at:%Y-%m-%d %H:%M}", entry.actor, entry.action, str(entry.version), before, entry.state)
-        table.add_row(*(escape(word) for word in words), escape(entry.reason))
-    Console().print(table)
+        before = f", before it {entry.previous_version}" if entry.previous_version is not None else ""
+        typer.echo(f"{entry.at:%Y-%m-%d %H:%M}  {entry.action}: version {entry.version}{before}; {entry.state}")
+        typer.echo(f"    {entry.actor}: {entry.reason}")

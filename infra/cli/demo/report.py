@@ -12,6 +12,8 @@ from features.events.manifest import published
 from infra.cli.demo.answers import Answers
 from infra.settings import Settings
 
+TITLE_WIDTH = 30
+MEASURES = ("ndcg_10", "recall_10", "hit_10")
 SHOWN = ("item_id", "title", "score", "reason")
 
 
@@ -59,9 +61,11 @@ def answered(answers: Answers) -> dict[str, Any]:
 
 def show(console: Console, content: dict[str, Any], answers: Answers) -> None:
     """Print everything that was counted, judged and recommended."""
-    console.print(_rows(content), _runs(content), _figures(content), sep="\n")
-    console.print(f"[bold]Verdict: {content['verdict']}[/]. {content['reason']}\n")
-    console.print(_interests(answers), _recommended(answers), sep="\n")
+    for table in (_rows(content), _runs(content), _figures(content)):
+        console.print("", table)
+    console.print(f"[bold]Verdict: {content['verdict']}[/]. {content['reason']}")
+    for table in (_interests(answers), _recommended(answers)):
+        console.print("", table)
 
 
 def _rows(content: dict[str, Any]) -> Table:
@@ -82,11 +86,9 @@ def _runs(content: dict[str, Any]) -> Table:
 
 
 def _figures(content: dict[str, Any]) -> Table:
-    ours = dict(content["metrics"])
-    name = ours.pop("model")
-    table = _table("On the fresh days, the whole catalogue ranked (95 % interval)", "", *ours)
-    for label, figures in {name: ours, **content["baselines"]}.items():
-        table.add_row(label, *(_interval(figures[key]) for key in ours))
+    table = _table("On the fresh days, the whole catalogue ranked (95 % interval)", "", *MEASURES)
+    for label, figures in {content["metrics"]["model"]: content["metrics"], **content["baselines"]}.items():
+        table.add_row(label, *(_interval(figures[key]) for key in MEASURES))
     return table
 
 
@@ -99,9 +101,9 @@ def _interests(answers: Answers) -> Table:
 
 
 def _recommended(answers: Answers) -> Table:
-    bought = answers.event["item_id"]
     model = answers.after["model"]
-    title = f"Recommended by {model['name']} version {model['version']}, after the customer bought {bought}"
+    event = f"a purchase of {answers.event['item_id']}"
+    title = f"Recommended by {model['name']} version {model['version']}, before and after {event}"
     table = _table(title, "now", "before", "item", "why")
     places = {item["item_id"]: place for place, item in enumerate(answers.before["items"], start=1)}
     for place, item in enumerate(answers.after["items"], start=1):
@@ -116,5 +118,5 @@ def _interval(figure: dict[str, float]) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=True, max_width=TITLE_WIDTH if column == "item" else None)
     return table
