@@ -1,7 +1,10 @@
 # Everything here first makes .venv ready (see infra/bootstrap.sh), which takes no time when it is.
 READY := sh infra/bootstrap.sh
 PYTEST := .venv/bin/python -m pytest
-FAST := not integration and not model and not scheduler
+FAST := not thorough and not integration and not model and not scheduler
+THOROUGH := thorough and not integration and not model and not scheduler
+# these share nothing, so two run at once; the others share servers, or want the machine for themselves
+TWO := -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help ready demo up down status doctor test test-fast lint types bench check
@@ -28,14 +31,15 @@ status: ready ## What runs, where to click, how to log in
 doctor: ready ## Check this machine
 	@.venv/bin/penchant doctor
 
-test: ready ## All tests: fast, integration, model, scheduler
-	@$(call run_tests,1/4 fast,$(FAST))
-	@$(call run_tests,2/4 integration (real servers),integration and not model and not scheduler)
-	@$(call run_tests,3/4 model (TensorFlow),model and not scheduler)
-	@$(call run_tests,4/4 scheduler (Airflow from end to end),scheduler)
+test: ready ## All tests: fast, thorough, integration, model, scheduler
+	@$(call run_tests,1/5 fast,$(FAST),$(TWO))
+	@$(call run_tests,2/5 thorough (properties; the whole sample),$(THOROUGH),$(TWO))
+	@$(call run_tests,3/5 integration (real servers),integration and not model and not scheduler)
+	@$(call run_tests,4/5 model (TensorFlow),model and not scheduler)
+	@$(call run_tests,5/5 scheduler (Airflow from end to end),scheduler)
 
-test-fast: ready ## The tests that need no server, no TensorFlow and no scheduler
-	@$(call run_tests,fast,$(FAST))
+test-fast: ready ## The tests that need no server, no TensorFlow, no scheduler, and no patience
+	@$(call run_tests,fast,$(FAST),$(TWO))
 
 lint: ready ## ruff and the import contracts
 	.venv/bin/ruff check .
@@ -52,5 +56,5 @@ check: lint types test ## Everything that CI runs
 
 # pytest says 5 when a stage has no test: no failure
 define run_tests
-echo "== tests $(1): pytest -m \"$(2)\""; $(PYTEST) -q -m "$(2)" || [ $$? -eq 5 ]
+echo "== tests $(1): pytest -m \"$(2)\""; $(PYTEST) -q -m "$(2)" $(3) || [ $$? -eq 5 ]
 endef

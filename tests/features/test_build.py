@@ -74,6 +74,7 @@ def test_a_span_without_events_is_built(settings: Settings, shop_of: Any) -> Non
     assert built_days(settings) == list(SPAN.days())
 
 
+@pytest.mark.thorough
 def test_building_again_gives_equal_bytes(shop: Any) -> None:
     """A part of the span alone as well."""
     build(shop.settings, SPAN)
@@ -84,6 +85,7 @@ def test_building_again_gives_equal_bytes(shop: Any) -> None:
     assert states_equal(shop, before)
 
 
+@pytest.mark.thorough
 def test_days_after_the_span_change_nothing_in_it(shop: Any, event_of: Any) -> None:
     """Nothing at or after T is seen: the first rows are the same with and without a future."""
     part = Span(START, START + timedelta(days=3))
@@ -169,6 +171,7 @@ def test_a_category_is_the_one_known_on_the_day(settings: Settings, shop_of: Any
     ]
 
 
+@pytest.mark.thorough
 def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     build(settings, SPAN)
     names = ("user_windows", "item_windows", "user_sequence", "user_items")
@@ -178,6 +181,7 @@ def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypat
     assert {name: shop.rows(name, SPAN) for name in names} == before
 
 
+@pytest.mark.thorough
 def test_states_go_on_from_checkpoints(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint stands for the files before it; building an old day again goes back behind it."""
     build(shop.settings, SPAN)
@@ -204,6 +208,7 @@ def states_equal(shop: Any, before: dict[str, bytes]) -> bool:
     }
 
 
+@pytest.mark.thorough
 def test_a_row_of_long_ago_is_carried_on(settings: Settings, shop_of: Any, event_of: Any) -> None:
     """The state before a piece of a long span comes from the piece before, however long ago that row was."""
     made = shop_of(settings)

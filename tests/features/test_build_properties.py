@@ -23,6 +23,8 @@ from features.views import INTERACTIONS, SEQUENCED, WINDOW_BEHAVIOURS, measures
 from infra.partitions import Span, day_end, day_of
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough
+
 # British summer time begins on 28 March, and a month ends
 SPAN = Span(date(2010, 3, 24), date(2010, 4, 5))
 CATEGORIES = {"i1": "mug", "i2": "mug", "i3": "lamp", "i4": "Ödland"}

@@ -225,6 +225,7 @@ def past(shop: Settings) -> Settings:
     return shop
 
 
+@pytest.mark.thorough
 def test_volume_and_mix_are_compared_with_the_past(past: Settings) -> None:
     result = check(past, stage(past).delivery_id, SPAN)
     assert (result.passed, result.warnings) == (True, ())

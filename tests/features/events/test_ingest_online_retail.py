@@ -157,6 +157,7 @@ def test_a_sum_that_is_broken_fails(take: Any, write: Any, line: Any) -> None:
         manifest.model_copy(update={"accepted_by_day": {}}).check_sum()
 
 
+@pytest.mark.thorough
 def test_the_sample_adds_up_and_its_bytes_do_not_depend_on_threads(
     shop: Settings, take: Any, contents: Any, make_settings: Any, tmp_path: Path
 ) -> None:

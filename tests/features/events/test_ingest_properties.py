@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from features.events.manifest import Manifest
 from features.events.publish import publish
 from infra.partitions import Span
 from infra.settings import Settings
+
+pytestmark = pytest.mark.thorough
 
 DAY = date(2010, 12, 1)
 NOW = datetime(2010, 12, 4, tzinfo=UTC)

@@ -20,6 +20,8 @@ from features.events.publish import publish
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough
+
 HISTORY = Span(date(2010, 11, 29), date(2010, 12, 1))
 DAY = Span.of_day(date(2010, 12, 1))
 STEPS = ("replace", "unlink", "rmdir")
