@@ -66,6 +66,15 @@ install_uv() { # into .uv: a virtual environment, or where Debian left that out,
         fail "uv could not be installed from the package index." "Is it reachable from here? See the lines above."
 }
 
+certificates() { # the machine's own store where it has one: an office's proxy signs with a key that only it knows
+    for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
+        if [ -r "$store" ]; then
+            printf -- '--system-certs\n'
+            return 0
+        fi
+    done
+}
+
 digest() { # what the environment depends on; the folder too, since its scripts name it
     { cat pyproject.toml uv.lock && pwd; } | cksum
 }
@@ -86,7 +95,7 @@ sync() {
     fits .venv/bin/python && python=.venv/bin/python
     say "Installing the locked packages into .venv (a minute or two the first time) ..."
     unset UV_PROJECT_ENVIRONMENT VIRTUAL_ENV
-    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}" "$uv" sync --locked --quiet --python "$python" ||
+    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}" "$uv" sync --locked --quiet $(certificates) --python "$python" ||
         fail "The packages could not be installed." \
             "The lines above say why: no way to the package index, a full disk, or a lock file that is out of date."
     digest >"$STAMP"

@@ -124,4 +124,4 @@ def test_configuration_and_weights_make_the_layer_again(tmp_path: Path) -> None:
         saved = tmp_path / f"{layer.name}.keras"
         keras.Model(tensors, layer(*tensors)).save(saved)
         loaded = keras.models.load_model(saved)
-        np.testing.assert_allclose(loaded(inputs if len(inputs) > 1 else inputs[0]), expected, atol=1e-6)
+        np.testing.assert_allclose(loaded(inputs), expected, atol=1e-6)
