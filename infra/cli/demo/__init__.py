@@ -1,0 +1,1 @@
+"""``penchant demo``, a file a concern: the sample, the scheduler, the API's answers, the report."""
