@@ -132,12 +132,12 @@ def validation_rows(dataset: Dataset, settings: FitSettings) -> Rows:
     returning = rows[dataset.returning[rows]]
     rows = _usable(dataset, returning if len(returning) else rows, "validate with")
     count = min(settings.validation_moments, len(rows))
-    drawn: Rows = np.random.default_rng(0).choice(rows, count, replace=False)
-    return np.sort(drawn)
+    drawn: Rows = np.sort(np.random.default_rng(0).choice(rows, count, replace=False))
+    return drawn
 
 
 def _usable(dataset: Dataset, rows: Rows, purpose: str) -> Rows:
-    usable = rows[np.array([(dataset.targets[row] >= FIRST).any() for row in rows], dtype=bool)]
+    usable: Rows = rows[np.array([(dataset.targets[row] >= FIRST).any() for row in rows], dtype=bool)]
     if not len(usable):
         raise TrainingError(f"The snapshot has no basket to {purpose}.", "Take one over more days.")
     return usable
