@@ -76,6 +76,10 @@ def test_items_are_recommended_with_reasons_and_an_event_changes_them(first: dic
     assert before != after
 
 
+def test_the_champion_of_the_ledger_is_what_answers(first: dict[str, Any]) -> None:
+    assert first["served_by"] == {"name": first["model"]["name"], "version": first["model"]["version"]}
+
+
 def test_nothing_runs_any_more_and_the_file_says_the_same(first: dict[str, Any], home: Path) -> None:
     assert json.loads((home / "demo.json").read_text()) == first
     assert not [process for process in psutil.process_iter(["environ"]) if _of(process, home)]

@@ -30,6 +30,15 @@ class Answers:
     after: dict[str, Any]
 
 
+def serves(address: str, version: int) -> bool:
+    """Whether the API is ready and answers with this version by now: it follows the ledger within seconds."""
+    try:
+        ready, model = (httpx.get(f"{address}{path}", timeout=10) for path in ("/readyz", "/v1/model"))
+    except httpx.TransportError:
+        return False
+    return ready.is_success and model.is_success and model.json()["version"] == version
+
+
 def ask(address: str, settings: Settings, last_days: Span) -> Answers:
     """Ask for a regular customer, post that the customer bought something new, and ask again.
 

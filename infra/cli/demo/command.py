@@ -157,14 +157,15 @@ class _Run:
                 finish(airflow, "promote_model", run.run_id, say)
 
     def answer(self, landed: Landed) -> Any:
-        from infra.cli.demo.answers import ask
-        from infra.health import api_url, is_ready
+        from infra.cli.demo.answers import ask, serves
+        from infra.cli.demo.report import decision
+        from infra.health import api_url
 
-        airflow = self._airflow()
+        address, champion = api_url(self.settings), decision(self.settings)["model"]["version"]
         with self.stages.stage("serve", "Ask for recommendations, post an event, ask again") as say:
-            say("waiting for the API to serve the champion")
-            airflow.wait(lambda: is_ready(self.settings), 120, "the API's readiness")
-            return ask(api_url(self.settings), self.settings, landed.days)
+            say(f"waiting for the API to serve version {champion}")
+            self._airflow().wait(lambda: serves(address, champion), 120, "the API's change to the champion")
+            return ask(address, self.settings, landed.days)
 
     def count(self) -> dict[str, dict[str, int]]:
         from infra.cli.demo.scheduler import count_runs

@@ -56,7 +56,8 @@ def answered(answers: Answers) -> dict[str, Any]:
     """The part of ``demo.json`` that the API answered."""
     lists = {"recommendations": answers.before, "recommendations_after_event": answers.after}
     shown = {name: [{key: item[key] for key in SHOWN} for item in got["items"]] for name, got in lists.items()}
-    return {"user_id": answers.user_id, "event": answers.event, **shown}
+    served_by = {key: answers.after["model"][key] for key in ("name", "version")}
+    return {"user_id": answers.user_id, "event": answers.event, "served_by": served_by, **shown}
 
 
 def show(console: Console, content: dict[str, Any], answers: Answers) -> None:
