@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import httpx
 
 from features.events.log import event_files
-from features.events.schema import EVENT_TYPE, ITEM_ID, OCCURRED_AT, USER_ID
+from features.events.schema import OCCURRED_AT, USER_ID
 from infra.errors import ServiceError
 from infra.partitions import Span
 from infra.settings import Settings
@@ -40,7 +39,7 @@ def serves(address: str, version: int) -> bool:
 
 
 def ask(address: str, settings: Settings, last_days: Span) -> Answers:
-    """Ask for a regular customer, post that the customer bought something new, and ask again.
+    """Ask for a regular customer, post a purchase of the item just below the list, and ask again.
 
     Raises:
         ServiceError: the API does not answer, or with an error.
@@ -48,13 +47,9 @@ def ask(address: str, settings: Settings, last_days: Span) -> Answers:
     with httpx.Client(base_url=address, timeout=30) as client:
         user_id = regular_customer(settings, last_days)
         interest = _get(client, f"/v1/users/{user_id}/interest")
-        before = _get(client, f"/v1/users/{user_id}/recommendations?limit={LIMIT}")
-        event = {
-            "event_type": "purchase",
-            "user_id": user_id,
-            "item_id": something_new(settings, last_days, user_id, _known_items(interest, before)),
-            "quantity": 1,
-        }
+        before = _get(client, f"/v1/users/{user_id}/recommendations?limit={LIMIT + 1}")
+        below = before["items"].pop()
+        event = {"event_type": "purchase", "user_id": user_id, "item_id": below["item_id"], "quantity": 1}
         _content(client.post("/v1/events", json=event))
         after = _get(client, f"/v1/users/{user_id}/recommendations?limit={LIMIT}")
     return Answers(user_id, interest, before, event, after)
@@ -62,36 +57,18 @@ def ask(address: str, settings: Settings, last_days: Span) -> Answers:
 
 def regular_customer(settings: Settings, last_days: Span) -> str:
     """A user of the last days whose number of shopping days is nearest to ``USUAL_DAYS``."""
+    import duckdb
+
     query = f"""
         SELECT {USER_ID} FROM events WHERE {USER_ID} IS NOT NULL GROUP BY 1
         HAVING max(CAST({OCCURRED_AT} AS DATE)) >= $first
         ORDER BY abs(count(DISTINCT CAST({OCCURRED_AT} AS DATE)) - {USUAL_DAYS}), 1 LIMIT 1"""  # noqa: S608 (constants)
-    return _one(settings, query, {"first": last_days.start})
-
-
-def something_new(settings: Settings, last_days: Span, user_id: str, known: set[str]) -> str:
-    """The item that most customers bought in the last days among those that this one never touched."""
-    query = f"""
-        SELECT {ITEM_ID} FROM events WHERE {EVENT_TYPE} = 'purchase'
-        AND CAST({OCCURRED_AT} AS DATE) >= $first AND NOT list_contains($known, {ITEM_ID})
-        AND {ITEM_ID} NOT IN (SELECT {ITEM_ID} FROM events WHERE {USER_ID} = $user AND {ITEM_ID} IS NOT NULL)
-        GROUP BY 1 ORDER BY count(DISTINCT {USER_ID}) DESC, 1 LIMIT 1"""  # noqa: S608 (constants)
-    return _one(settings, query, {"first": last_days.start, "user": user_id, "known": sorted(known)})
-
-
-def _one(settings: Settings, query: str, values: dict[str, str | date | list[str]]) -> str:
-    import duckdb
-
     days = settings.lake.closed_days()
     files = [str(path) for path in event_files(settings.lake, Span(days[0], Span.of_day(days[-1]).end))]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.read_parquet(files).create_view("events")
-        return str(connection.execute(query, values).fetchall()[0][0])
-
-
-def _known_items(interest: dict[str, Any], recommended: dict[str, Any]) -> set[str]:
-    return {entry["item_id"] for entry in (*interest["last_events"], *recommended["items"])}
+        return str(connection.execute(query, {"first": last_days.start}).fetchall()[0][0])
 
 
 def _get(client: httpx.Client, path: str) -> dict[str, Any]:
