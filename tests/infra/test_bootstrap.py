@@ -13,6 +13,7 @@ import pytest
 from infra.settings import PROJECT
 
 TOOLS = ("sh", "cat", "cut", "sort", "head", "cksum", "rm", "mkdir", "dirname", "env", "chmod")
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 OLD_PYTHON = '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
 REAL_PYTHON = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 BARE_PYTHON = f'#!/bin/sh\n[ "$1" = -m ] && exit 1\nexec {sys.executable} "$@"\n'
@@ -70,7 +71,9 @@ def test_a_usable_python_beside_an_old_one_is_found(project: Path) -> None:
     _put(project, "bin/python3.12", REAL_PYTHON)
     _put(project, "bin/uv", UV)
     assert _run(project).returncode == 0
-    assert _calls(project) == [f"sync --locked --quiet --python {project}/bin/python3.12 downloads=never"]
+    # where the machine keeps certificates of its own, uv is told to trust them
+    certificates = "--system-certs " if any(Path(store).exists() for store in CERTIFICATES) else ""
+    assert _calls(project) == [f"sync --locked --quiet {certificates}--python {project}/bin/python3.12 downloads=never"]
 
 
 def test_nothing_is_done_twice_until_the_lock_file_changes(project: Path) -> None:
