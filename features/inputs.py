@@ -1,7 +1,8 @@
 """The one dictionary that every model reads, and the one that it answers with.
 
-Shapes: B users, T sequence steps (padded behind), K candidates. Training, judging and answering all
-come through ``encode``. Times enter as gaps, ``log1p`` of days, never as dates; counts as ``log1p``.
+Shapes: B users, T sequence steps and H items of the history (padded behind), K candidates. Training,
+judging and answering all come through ``encode``. Times enter as gaps, ``log1p`` of days, never as
+dates; counts as ``log1p``.
 
 Inputs::
 
@@ -9,6 +10,8 @@ Inputs::
     sequence_gap     (B, T) float32  log1p(days since the event before; 0 for the first)
     sequence_age     (B, T) float32  log1p(days from the event to the moment)
     sequence_dwell   (B, T) float32  log1p(seconds)
+    history_item     (B, H) int32    items that the user wanted, latest first, 0 behind the last
+    history_purchases  (B, H) float32  log1p(purchases of each)
     user             (B, U) float32  user windows, today's counts, habits; see ``user_columns``
     candidate_item, candidate_category                     (B, K) int32, 0 behind the last candidate
     candidate_user   (B, K, P) float32  this user and this candidate, see ``pair_columns``
@@ -29,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from features.events.schema import PRICE
-from features.pairs import HABIT_COLUMNS, Floats, Past, days_between, pair_columns, pairs, past_of
+from features.pairs import HABIT_COLUMNS, ITEM_COLUMNS, Floats, Past, days_between, pair_columns, pairs, past_of
 from features.state import UserState
 from features.views import USER_WINDOWS, WINDOW_BEHAVIOURS, item_window_column, views
 from features.vocabulary import FIRST, Indices, Vocabulary, encode_behaviours
@@ -40,6 +43,8 @@ SEQUENCE_BEHAVIOUR: Final = "sequence_behaviour"
 SEQUENCE_GAP: Final = "sequence_gap"
 SEQUENCE_AGE: Final = "sequence_age"
 SEQUENCE_DWELL: Final = "sequence_dwell"
+HISTORY_ITEM: Final = "history_item"
+HISTORY_PURCHASES: Final = "history_purchases"
 USER: Final = "user"
 CANDIDATE_ITEM: Final = "candidate_item"
 CANDIDATE_CATEGORY: Final = "candidate_category"
@@ -48,6 +53,10 @@ CANDIDATE_STATS: Final = "candidate_stats"
 
 SCORE: Final = "score"
 ATTENTION: Final = "attention"
+
+PURCHASES: Final = ITEM_COLUMNS.index("purchases")
+#: H. Measured on the sample: as good as the whole history.
+HISTORY_LENGTH: Final = 200
 
 Inputs = dict[str, NDArray[np.generic]]
 
@@ -73,6 +82,8 @@ def shapes(
     return {
         **dict.fromkeys(ids, ((None, steps), "int32")),
         **dict.fromkeys((SEQUENCE_GAP, SEQUENCE_AGE, SEQUENCE_DWELL), ((None, steps), "float32")),
+        HISTORY_ITEM: ((None, HISTORY_LENGTH), "int32"),
+        HISTORY_PURCHASES: ((None, HISTORY_LENGTH), "float32"),
         USER: ((None, len(user_columns(window_days))), "float32"),
         CANDIDATE_ITEM: ((None, None), "int32"),
         CANDIDATE_CATEGORY: ((None, None), "int32"),
@@ -99,7 +110,10 @@ def stats_table(
 
 @dataclass(frozen=True)
 class Prepared:
-    """What of a state does not depend on candidates: its sequence, shapes (T,), ``user`` (U,), and past."""
+    """What of a state does not depend on candidates: its sequence, shapes (T,), ``user`` (U,), and past.
+
+    The history's two columns are part of the past, and padded when batches are made.
+    """
 
     sequence: Inputs
     user: Floats
@@ -117,6 +131,7 @@ def assemble(prepared: Many[Prepared], candidates: Indices, stats: Many[Floats],
     names = prepared[0].sequence
     return {
         **{name: np.stack([one.sequence[name] for one in prepared]) for name in names},
+        **_histories([one.past for one in prepared]),
         USER: np.stack([one.user for one in prepared]),
         CANDIDATE_ITEM: candidates.astype(np.int32),
         CANDIDATE_CATEGORY: vocabulary.category_of_item[candidates],
@@ -139,6 +154,16 @@ def encode(
         sequence_length: T; the latest events are kept.
     """
     return assemble([prepare(state, vocabulary, sequence_length) for state in states], candidates, stats, vocabulary)
+
+
+def _histories(pasts: Many[Past]) -> Inputs:
+    items = np.zeros((len(pasts), HISTORY_LENGTH), dtype=np.int32)
+    purchases = np.zeros((len(pasts), HISTORY_LENGTH), dtype=np.float32)
+    for row, past in enumerate(pasts):
+        kept = past.items[:HISTORY_LENGTH]
+        items[row, : len(kept)] = kept
+        purchases[row, : len(kept)] = past.item_values[:HISTORY_LENGTH, PURCHASES]
+    return {HISTORY_ITEM: items, HISTORY_PURCHASES: purchases}
 
 
 def _user_vector(state: UserState, past: Past) -> Floats:

@@ -6,6 +6,7 @@ shop-independent notion here: interactions whose last moments lie less than half
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from typing import Final
@@ -23,8 +24,19 @@ Ints = NDArray[np.int64]
 VISIT_US: Final = DAY_US // 2
 
 #: By item: interactions, purchases, days since the last one, days from it to the user's last
-#: interaction with anything, whether it was in the last visit, purchases per visit.
-ITEM_COLUMNS: Final = ("seen", "times", "purchases", "age", "behind", "in_last_visit", "purchases_per_visit")
+#: interaction with anything, whether it was in the last visit, purchases per visit, events in the
+#: kept sequence, and its age measured in the user's days per visit.
+ITEM_COLUMNS: Final = (
+    "seen",
+    "times",
+    "purchases",
+    "age",
+    "behind",
+    "in_last_visit",
+    "purchases_per_visit",
+    "times_lately",
+    "age_in_visits",
+)
 #: By category: items known, purchases, days since the last one, whether it is the last event's.
 CATEGORY_COLUMNS: Final = ("category_items", "category_purchases", "category_age", "is_last_category")
 #: About the user: items known, visits, days since the last interaction, days per visit.
@@ -42,7 +54,7 @@ class Past:
     """One user's past by item and category index; what is not listed is zero.
 
     Attributes:
-        items, item_values: shapes (n,) and (n, ``ITEM_COLUMNS``).
+        items, item_values: latest first, shapes (n,) and (n, ``ITEM_COLUMNS``).
         categories, category_values: shapes (m,) and (m, ``CATEGORY_COLUMNS`` and shares).
         habits: shape (``HABIT_COLUMNS``,).
     """
@@ -62,16 +74,24 @@ def past_of(state: UserState, vocabulary: Vocabulary) -> Past:
     items = vocabulary.encode_items(history.items)
     visits = max(_visits(last), int(purchases.max(initial=0)))
     latest = int(last.max(initial=0))
-    columns = np.ones((len(items), len(ITEM_COLUMNS)), dtype=np.float32)
-    columns[:, 1] = np.log1p(np.array(history.times, dtype=np.float64))
-    columns[:, 2] = np.log1p(purchases)
-    columns[:, 3] = days_between(state.moment_us, last)
-    columns[:, 4] = days_between(latest, last)
-    columns[:, 5] = latest - last < VISIT_US
-    columns[:, 6] = purchases / max(visits, 1)
+    habits, days_per_visit = _habits(state, last, visits)
+    lately = Counter(state.sequence.items)
+    days = np.maximum(state.moment_us - last, 0) / DAY_US
+    values = {
+        "seen": np.ones(len(items)),
+        "times": np.log1p(np.array(history.times, dtype=np.float64)),
+        "purchases": np.log1p(purchases),
+        "age": np.log1p(days),
+        "behind": days_between(latest, last),
+        "in_last_visit": latest - last < VISIT_US,
+        "purchases_per_visit": purchases / max(visits, 1),
+        "times_lately": np.log1p([lately[item] for item in history.items]),
+        "age_in_visits": np.log1p(days / max(days_per_visit, 1.0)),
+    }
+    columns = np.stack([values[name] for name in ITEM_COLUMNS], axis=1).astype(np.float32)
     known = items >= FIRST
     categories, by_category = _categories(state, vocabulary, items[known], purchases[known], last[known])
-    return Past(items[known], columns[known], categories, by_category, _habits(state, last, visits))
+    return Past(items[known], columns[known], categories, by_category, habits)
 
 
 def pairs(pasts: Many[Past], candidates: Indices, vocabulary: Vocabulary) -> Floats:
@@ -103,13 +123,14 @@ def _visits(last_us: Ints) -> int:
     return int(len(moments) > 0) + int(np.count_nonzero(np.diff(moments) >= VISIT_US))
 
 
-def _habits(state: UserState, last_us: Ints, visits: int) -> Floats:
+def _habits(state: UserState, last_us: Ints, visits: int) -> tuple[Floats, float]:
+    """``HABIT_COLUMNS``, and the days per visit as they are."""
     if not len(last_us):
-        return np.zeros(len(HABIT_COLUMNS), dtype=np.float32)
+        return np.zeros(len(HABIT_COLUMNS), dtype=np.float32), 0.0
     latest = int(last_us.max())
     days_per_visit = (latest - int(last_us.min())) / DAY_US / max(visits - 1, 1)
     idle = max(state.moment_us - latest, 0) / DAY_US
-    return np.log1p([len(last_us), visits, idle, days_per_visit]).astype(np.float32)
+    return np.log1p([len(last_us), visits, idle, days_per_visit]).astype(np.float32), days_per_visit
 
 
 def _categories(

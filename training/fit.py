@@ -15,6 +15,7 @@ from features.vocabulary import FIRST
 from infra.errors import TrainingError
 from training import losses
 from training.dataset import Dataset, Rows
+from training.item_vectors import item_vectors
 from training.metrics import per_moment
 from training.models.dien import Dien, DienSettings
 from training.ranking import rank
@@ -39,19 +40,22 @@ class FitSettings:
         batch: moments a step.
         learning_rate: Adam's, at the start.
         auxiliary_weight: of the auxiliary loss.
-        warm_up_days: first days that are not learned from: little is known about anyone yet.
+        power: see ``training.losses.sampled_softmax``.
+        learned_share: the last so much of the training days is learned from; the baskets before give
+            the item vectors to start from, so that no basket speaks for itself.
         newcomers: whether first baskets are learned from too.
         validation_moments: at most so many, drawn once, are ranked after each epoch.
         seed: of initial weights, order, and sampling.
     """
 
-    epochs: int = 6
+    epochs: int = 3
     patience: int = 2
     batch: int = 128
     learning_rate: float = 3e-3
     auxiliary_weight: float = 0.3
-    warm_up_days: int = 30
-    newcomers: bool = True
+    power: float = 0.5
+    learned_share: float = 0.8
+    newcomers: bool = False
     validation_moments: int = 400
     seed: int = 1
     groups: GroupSettings = field(default_factory=GroupSettings)
@@ -98,6 +102,8 @@ def fit(
     sampler = Sampler(dataset, chosen.groups)
     model = Dien.of(dataset.vocabulary, model_settings)
     model.build({name: shape for name, (shape, _) in shapes(*dataset.format).items()})
+    baskets = [dataset.targets[row] for row in dataset.rows("train") if row < rows[0]]
+    model.start_items(item_vectors(baskets, dataset.vocabulary.item_rows, model.settings.item_width, rng))
     model.adapt(dataset.encode(rows[-1000:], sampler.groups(rows[-1000:], rng).candidates))
     step = _step(model, chosen, -(-len(rows) // chosen.batch))
     history: History = []
@@ -119,10 +125,11 @@ def fit(
 
 
 def training_rows(dataset: Dataset, settings: FitSettings) -> Rows:
-    """Rows to learn from: with a known target, after the warm-up where the days reach that far."""
+    """Rows to learn from: in the last ``learned_share`` of the training days, with a known target."""
     rows = dataset.rows("train")
-    warm = dataset.day_of_row[rows] >= settings.warm_up_days
-    rows = rows[warm] if warm.any() else rows
+    days = dataset.day_of_row[rows]
+    if len(rows):
+        rows = rows[days >= days[0] + round((1 - settings.learned_share) * (days[-1] + 1 - days[0]))]
     return _usable(dataset, rows if settings.newcomers else rows[dataset.returning[rows]], "learn from")
 
 
@@ -190,7 +197,7 @@ def _step(model: Dien, settings: FitSettings, steps: int) -> Callable[[Inputs], 
         with tf.GradientTape() as tape:
             states = model.extract(batch)
             scores = model.answer(batch, states, training=True)[SCORE]
-            ranking = losses.sampled_softmax(scores, batch[POSITIVE], batch[LOG_WEIGHT])
+            ranking = losses.sampled_softmax(scores, batch[POSITIVE], batch[LOG_WEIGHT], settings.power)
             others = (batch[OTHER_ITEM], batch[OTHER_CATEGORY])
             foresight = losses.auxiliary(*model.foresights(batch, states, others), model.mask(batch))
             total = ranking + settings.auxiliary_weight * foresight

@@ -22,9 +22,7 @@ from training.snapshot import Snapshot
 pytestmark = pytest.mark.model
 
 SMALL = DienSettings(item_width=6, category_width=4, extractor_units=8, evolution_units=8, hidden=(16,))
-SETTINGS = FitSettings(
-    epochs=5, batch=32, warm_up_days=7, learning_rate=1e-2, groups=GroupSettings(positives=2, own=4, others=8)
-)
+SETTINGS = FitSettings(epochs=5, batch=32, learning_rate=1e-2, groups=GroupSettings(positives=2, own=4, others=8))
 
 
 @pytest.fixture(scope="module")

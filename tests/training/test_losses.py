@@ -75,3 +75,25 @@ def test_the_whole_catalogue_gives_the_full_softmax() -> None:
     weight = np.where(positive > 0, -1e9, 0.0).astype(np.float32)
     expected = np.log(np.exp(scores[0]).sum()) - scores[0, 0]
     assert float(sampled_softmax(scores, positive, weight)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("power", "mean"), [(0.0, np.sqrt(0.5 * 0.2)), (0.5, ((0.5**0.5 + 0.2**0.5) / 2) ** 2), (1.0, 0.35)]
+)
+def test_a_group_counts_by_the_power_mean_of_its_probabilities(power: float, mean: float) -> None:
+    """Positives of probability 1/2 and 1/5: geometric mean, in between, arithmetic mean; padding counts nowhere."""
+    from training.losses import sampled_softmax
+
+    scores = np.array([[0.0, -np.log(4.0), 0.0, 9.0]], np.float32)
+    positive = np.array([[1.0, 1.0, 0.0, 0.0]], np.float32)
+    weight = np.array([[-1e9, -1e9, 0.0, -1e9]], np.float32)
+    assert float(sampled_softmax(scores, positive, weight, power)) == pytest.approx(-np.log(mean), rel=1e-5)
+
+
+def test_power_keeps_groups_without_a_positive_out() -> None:
+    from training.losses import sampled_softmax
+
+    scores = np.zeros((2, 2), np.float32)
+    positive = np.array([[1.0, 0.0], [0.0, 0.0]], np.float32)
+    weight = np.array([[-1e9, 0.0], [0.0, 0.0]], np.float32)
+    assert float(sampled_softmax(scores, positive, weight, 0.5)) == pytest.approx(np.log(2.0), rel=1e-5)

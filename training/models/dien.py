@@ -8,6 +8,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from features.inputs import (
     ATTENTION,
@@ -15,6 +16,8 @@ from features.inputs import (
     CANDIDATE_ITEM,
     CANDIDATE_STATS,
     CANDIDATE_USER,
+    HISTORY_ITEM,
+    HISTORY_PURCHASES,
     SCORE,
     SEQUENCE_AGE,
     SEQUENCE_BEHAVIOUR,
@@ -33,6 +36,9 @@ from training.layers.target_attention import TargetAttention
 
 #: Numeric inputs: each is brought to one scale by what the training days showed.
 SEQUENCE_NUMBERS: Final = (SEQUENCE_GAP, SEQUENCE_AGE, SEQUENCE_DWELL)
+#: Brings products of item vectors, most of them below 0.1, to the scale of the other columns.
+LIKENESS_SCALE: Final = 20.0
+
 NUMERIC: Final = (USER, CANDIDATE_USER, CANDIDATE_STATS, *SEQUENCE_NUMBERS)
 
 
@@ -40,7 +46,7 @@ NUMERIC: Final = (USER, CANDIDATE_USER, CANDIDATE_STATS, *SEQUENCE_NUMBERS)
 class DienSettings:
     """Widths and rates of ``Dien``."""
 
-    item_width: int = 24
+    item_width: int = 16
     category_width: int = 8
     behaviour_width: int = 4
     extractor_units: int = 32
@@ -107,7 +113,7 @@ class Dien(keras.Model):  # type: ignore[misc, unused-ignore]
         chosen = self.settings
         self.of_user.build(input_shape[USER])
         known = input_shape[CANDIDATE_USER][-1] + input_shape[CANDIDATE_STATS][-1]
-        widths = [chosen.evolution_units + 2 * embedded + known, *chosen.hidden]
+        widths = [chosen.evolution_units + embedded + chosen.item_width + 1 + known, *chosen.hidden]
         self.of_candidate.build((None, None, widths[0]))
         for width, activation in zip(chosen.hidden, self.activations, strict=True):
             activation.build((None, None, width))
@@ -151,6 +157,10 @@ class Dien(keras.Model):  # type: ignore[misc, unused-ignore]
         came = self.embed(inputs[SEQUENCE_ITEM], inputs[SEQUENCE_CATEGORY])[:, 1:]
         return ops.sum(expected * came, axis=-1), ops.sum(expected * self.embed(*others)[:, 1:], axis=-1)
 
+    def start_items(self, vectors: NDArray[np.float32]) -> None:
+        """Begin with these item vectors (item_rows, item width) instead of random ones."""
+        self.item.set_weights([vectors])
+
     def adapt(self, inputs: Inputs) -> None:
         """Take the scales of the numeric inputs from a sample of training moments."""
         events = np.asarray(inputs[SEQUENCE_ITEM]) != PADDING
@@ -163,18 +173,25 @@ class Dien(keras.Model):  # type: ignore[misc, unused-ignore]
         pair = self.scales[CANDIDATE_USER](inputs[CANDIDATE_USER])
         stats = self.scales[CANDIDATE_STATS](inputs[CANDIDATE_STATS])
         user = ops.expand_dims(self.of_user(self.scales[USER](inputs[USER])), 1)
-        likeness = candidates * ops.expand_dims(self._pooled(inputs), 1)
-        columns = ops.concatenate([evolved, candidates, likeness, pair, stats], axis=-1)
+        likeness = self.likeness(inputs, candidates)
+        columns = ops.concatenate([evolved, candidates, *likeness, pair, stats], axis=-1)
         hidden = self.drop(self.activations[0](user + self.of_candidate(columns)), training=training)
         for layer, activation in zip(self.deeper, self.activations[1:], strict=True):
             hidden = self.drop(activation(layer(hidden)), training=training)
         return ops.squeeze(self.last(hidden), -1)
 
-    def _pooled(self, inputs: dict[str, Any]) -> Any:
-        """Mean embedding of the events (B, E), as in the authors' code; zero without events."""
-        mask = ops.expand_dims(ops.cast(self.mask(inputs), "float32"), -1)
-        events = self.embed(inputs[SEQUENCE_ITEM], inputs[SEQUENCE_CATEGORY]) * mask
-        return ops.sum(events, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+    def likeness(self, inputs: dict[str, Any], candidates: Any) -> tuple[Any, Any]:
+        """How like the candidates are to what the user bought: by dimension (B, K, E), and in all (B, K, 1).
+
+        The history's embeddings are summed, weighted by purchases, as the authors' code sums the
+        sequence's. For items alone, which begin as ``training.item_vectors``, the product then comes
+        near a collaborative filter's score.
+        """
+        weights = ops.expand_dims(inputs[HISTORY_PURCHASES], -1)
+        size = ops.maximum(ops.sum(weights, axis=1), 1.0)
+        pooled = ops.sum(self.item(inputs[HISTORY_ITEM]) * weights, axis=1) / ops.sqrt(size)
+        by_dimension = candidates[:, :, : self.settings.item_width] * ops.expand_dims(pooled, 1)
+        return by_dimension, ops.arcsinh(LIKENESS_SCALE * ops.sum(by_dimension, axis=-1, keepdims=True))
 
     def get_config(self) -> dict[str, Any]:
         return {"item_rows": self.rows[0], "category_rows": self.rows[1], "settings": asdict(self.settings)}
