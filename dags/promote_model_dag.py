@@ -1,7 +1,7 @@
 """### Judge a new version, and promote it if it wins
 
 Runs for every new version, or by hand for the newest challenger. The challenger, the champion and
-the best baseline answer the same moments of the fresh days, each ranking the whole catalogue; the
+the baselines answer the same moments of the fresh days, each ranking the whole catalogue; the
 gate holds the differences against their intervals. Verdict and move go to the ledger, which is what
 the servers follow, and to the version's tags in MLflow.
 
@@ -32,7 +32,7 @@ with DAG(
 
     @task
     def challenge(partition_key: str | None = None, params: Params = None) -> dict[str, Any]:
-        """Score the fresh days with the challenger, the champion and the best baseline."""
+        """Score the fresh days with the challenger, the champion and the baselines."""
         from dags.steps import challenge
 
         return challenge(load_settings(), partition_key or (params or {}).get("version"))

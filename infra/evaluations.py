@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,18 +31,27 @@ EVALUATION: Final = pa.schema(
 _ROLES: Final = "roles.json"
 
 
+def named(model: str, version: int | None) -> str:
+    """How a model is called beside others."""
+    return model if version is None else f"{model} v{version}"
+
+
 @dataclass(frozen=True)
 class Measured:
-    """One version and its figures per moment (schema ``EVALUATION``)."""
+    """One model and its figures per moment (schema ``EVALUATION``).
+
+    Attributes:
+        version: None: a baseline that is not registered, made again from the numbers that were chosen for it.
+    """
 
     model: str
-    version: int
+    version: int | None
     moments: pa.Table
 
     @property
     def label(self) -> str:
-        """Such as ``dien-v2``."""
-        return f"{self.model}-v{self.version}"
+        """Such as ``dien v2``."""
+        return named(self.model, self.version)
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def save_evaluation(lake: Lake, evaluation: Evaluation) -> None:
     with written_aside(lake.evaluation(evaluation.id)) as folder:
         folder.mkdir()
         for measured in (measured for group in groups.values() for measured in group):
-            pq.write_table(measured.moments.cast(EVALUATION), folder / f"{measured.label}.parquet")
+            pq.write_table(measured.moments.cast(EVALUATION), folder / _file(measured))
         roles = {
             name: [{"model": one.model, "version": one.version} for one in group] for name, group in groups.items()
         }
@@ -95,4 +104,8 @@ def load_evaluation(lake: Lake, evaluation_id: str) -> Evaluation:
 
 def _read(folder: Path, role: dict[str, Any]) -> Measured:
     measured = Measured(role["model"], role["version"], EVALUATION.empty_table())
-    return Measured(measured.model, measured.version, pq.read_table(folder / f"{measured.label}.parquet"))
+    return replace(measured, moments=pq.read_table(folder / _file(measured)))
+
+
+def _file(measured: Measured) -> str:
+    return f"{measured.label.replace(' ', '-')}.parquet"

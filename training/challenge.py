@@ -1,24 +1,30 @@
-"""A challenge: the challenger, the champion and the best baseline answer the same fresh moments."""
+"""A challenge: the challenger, the champion and the baselines answer the same fresh moments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from features.bundle import Bundle
-from infra.evaluations import Evaluation, Measured, save_evaluation
+from infra.evaluations import Evaluation, Measured, named, save_evaluation
 from infra.ledger import Entry
 from infra.registry import Registry
 from infra.settings import Settings
 from infra.tracking import answering, configure
 from infra.versions import Version
-from training.evaluate import evaluate_bundle
+from training.contenders import contender
+from training.dataset import Dataset
+from training.evaluate import dataset_of, evaluate_all
 from training.figures import Figures
 from training.leaderboard import to_json, to_markdown
 from training.snapshot import Snapshot
 
 #: Tag of a model's version: the version of the best baseline of the same training.
 BASELINE_TAG: Final = "baseline_version"
+#: And the numbers of all baselines of that training, by name, as JSON.
+BASELINES_TAG: Final = "baselines"
 
 Progress = Callable[[str], None]
 
@@ -33,7 +39,8 @@ def challenge(
 ) -> str:
     """Measure ``version`` and what it has to beat on the fresh days of its snapshot.
 
-    Each bundle ranks the whole catalogue in its own vocabulary. The figures go to the challenger's
+    It has to beat the champion and all baselines of its training, with the numbers that the validation
+    days chose for each. Each bundle ranks the whole catalogue in its own vocabulary. The figures go to the challenger's
     MLflow run (``fresh_*``) and, per moment, to the lake for ``validation.model_gate.judge``.
 
     Args:
@@ -57,11 +64,28 @@ def challenge(
             holder = _seat(registry, baseline, actor)
         numbers = dict.fromkeys([version, baseline.version, *([holder.version] if holder else [])])
         bundles = {number: Bundle.load(registry.download(number)) for number in numbers}
-    measured = _measure(settings, bundles, version, on_progress)
-    evaluation = _evaluation(challenger, baseline, holder, bundles, measured)
+    snapshot = Snapshot.load(settings.lake.snapshot(bundles[version].meta.snapshot_id))
+    rivals = [Rival(bundle.meta.name, number, bundle) for number, bundle in bundles.items()]
+    own = dataset_of(bundles[version], snapshot)
+    rivals += _unregistered(challenger, baseline, own)
+    measured = measure(rivals, own, on_progress)
+    evaluation = _evaluation(measured, challenger, baseline, holder)
     save_evaluation(settings.lake, evaluation)
-    _log(settings, challenger, evaluation, measured)
+    _log(settings, challenger, evaluation, {rival.label: figures for rival, figures in measured})
     return evaluation.id
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model that takes part; ``version`` is None for a baseline that is not registered."""
+
+    model: str
+    version: int | None
+    answers: Any
+
+    @property
+    def label(self) -> str:
+        return named(self.model, self.version)
 
 
 def _seat(registry: Registry, baseline: Version, actor: str) -> Entry:
@@ -70,55 +94,58 @@ def _seat(registry: Registry, baseline: Version, actor: str) -> Entry:
     return registry.first_champion(baseline.version, actor, reason)
 
 
-def _measure(settings: Settings, bundles: dict[int, Bundle], version: int, on_progress: Progress) -> dict[int, Figures]:
-    snapshot = Snapshot.load(settings.lake.snapshot(bundles[version].meta.snapshot_id))
-    measured = {}
-    for number, bundle in bundles.items():
-        on_progress(f"{bundle.meta.name} v{number} answers the fresh days")
-        measured[number] = evaluate_bundle(bundle, snapshot, "fresh")
-    return measured
+def _unregistered(challenger: Version, registered: Version, dataset: Dataset) -> list[Rival]:
+    """The baselines of the challenger's training but the best, which has a version."""
+    chosen: dict[str, dict[str, float]] = json.loads(challenger.tags.get(BASELINES_TAG, "{}"))
+    return [
+        Rival(name, None, contender(dataset, name, numbers).model)
+        for name, numbers in chosen.items()
+        if name != registered.name
+    ]
+
+
+def measure(
+    rivals: Sequence[Rival], own: Dataset, on_progress: Progress = lambda _: None
+) -> list[tuple[Rival, Figures]]:
+    """Figures on the fresh days; all that read the ids of ``own`` are measured side by side."""
+    strangers = [rival for rival in rivals if isinstance(rival.answers, Bundle) and not _reads(rival.answers, own)]
+    alike = [rival for rival in rivals if not any(rival is stranger for stranger in strangers)]
+    found: dict[str, Figures] = {}
+    for group, dataset in [(alike, own), *(([one], dataset_of(one.answers, own.snapshot)) for one in strangers)]:
+        on_progress(f"the fresh days: {', '.join(rival.label for rival in group)}")
+        found |= evaluate_all({rival.label: rival.answers for rival in group}, dataset, dataset.rows("fresh"))
+    return [(rival, found[rival.label]) for rival in rivals]
+
+
+def _reads(bundle: Bundle, dataset: Dataset) -> bool:
+    """Whether the bundle reads the ids of ``dataset``, and sequences as long."""
+    return bundle.vocabulary == dataset.vocabulary and bundle.meta.sequence_length == dataset.sequence_length
 
 
 def _evaluation(
-    challenger: Version,
-    baseline: Version,
-    holder: Entry | None,
-    bundles: dict[int, Bundle],
-    measured: dict[int, Figures],
+    measured: list[tuple[Rival, Figures]], challenger: Version, baseline: Version, holder: Entry | None
 ) -> Evaluation:
-    def of(number: int) -> Measured:
-        return Measured(bundles[number].meta.name, number, measured[number].table)
-
-    version = challenger.version
-    snapshot_id = bundles[version].meta.snapshot_id
-    champion = of(holder.version) if holder else None
-    identity = f"{snapshot_id}-v{version}-against-v{holder.version if holder else 0}"
-    baselines = (of(baseline.version),) if baseline.version != version else ()
-    return Evaluation(identity, "fresh", of(version), champion, baselines)
+    tables = [Measured(rival.model, rival.version, figures.table) for rival, figures in measured]
+    by_version = {one.version: one for one in tables}
+    version, champion = challenger.version, by_version[holder.version] if holder else None
+    best = [by_version[baseline.version]] if baseline.version != version else []
+    others = [one for one in tables if one.version is None]
+    identity = f"{challenger.tags['snapshot_id']}-v{version}-against-v{holder.version if holder else 0}"
+    return Evaluation(identity, "fresh", by_version[version], champion, (*best, *others))
 
 
-def _log(settings: Settings, challenger: Version, evaluation: Evaluation, measured: dict[int, Figures]) -> None:
+def _log(settings: Settings, challenger: Version, evaluation: Evaluation, figures: dict[str, Figures]) -> None:
     """Add the fresh figures to the challenger's run; again after a new challenge."""
     mlflow = configure(settings)
-    board = {f"{one.model} v{one.version}": measured[one.version] for one in _all(evaluation)}
-    numbers = _numbers(evaluation, measured)
+    ours = figures[evaluation.challenger.label]
+    numbers = {**ours.flat("fresh_"), "fresh_moments": ours.moments}
+    if evaluation.champion:
+        numbers |= figures[evaluation.champion.label].flat("fresh_champion_")
+    for baseline in evaluation.baselines:
+        numbers |= figures[baseline.label].flat(f"fresh_{baseline.model.replace('-', '_')}_")
     with answering(settings), mlflow.start_run(run_id=challenger.run_id):
         mlflow.log_metrics(numbers)
-        if numbers["fresh_moments"]:
-            mlflow.log_text(to_markdown(board, "fresh"), "fresh/leaderboard.md")
-            mlflow.log_dict(to_json(board, "fresh"), "fresh/leaderboard.json")
+        if ours.moments:
+            mlflow.log_text(to_markdown(figures, "fresh"), "fresh/leaderboard.md")
+            mlflow.log_dict(to_json(figures, "fresh"), "fresh/leaderboard.json")
         mlflow.set_tag("evaluation_id", evaluation.id)
-
-
-def _numbers(evaluation: Evaluation, measured: dict[int, Figures]) -> dict[str, float]:
-    challenger = measured[evaluation.challenger.version]
-    numbers: dict[str, Any] = {**challenger.flat("fresh_"), "fresh_moments": challenger.moments}
-    if evaluation.champion:
-        numbers |= measured[evaluation.champion.version].flat("fresh_champion_")
-    for baseline in evaluation.baselines:
-        numbers |= measured[baseline.version].flat("fresh_baseline_")
-    return numbers
-
-
-def _all(evaluation: Evaluation) -> list[Measured]:
-    return [evaluation.challenger, *([evaluation.champion] if evaluation.champion else []), *evaluation.baselines]

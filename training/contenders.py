@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,22 +38,39 @@ class Contender:
     model: Any
 
 
+def contender(dataset: Dataset, name: str, numbers: Mapping[str, float]) -> Contender:
+    """The baseline ``name`` with these numbers.
+
+    Raises:
+        KeyError: there is no such baseline, or a number of it is missing.
+    """
+    windows, half_lives = dataset.snapshot.window_days, dataset.snapshot.half_life_days
+    make: dict[str, Callable[[], Any]] = {
+        POPULAR: lambda: popular(purchases(dataset)),
+        RECENT_POPULAR: lambda: recent_popular(windows, int(numbers["days"])),
+        LAST_CATEGORY: lambda: last_category(windows, half_lives, int(numbers["days"])),
+        BUY_AGAIN: lambda: buy_again(
+            windows, half_lives, int(numbers["days"]), numbers["half_life"], numbers["popularity"]
+        ),
+    }
+    return Contender(name, dict(numbers), make[name]())
+
+
 def contenders(dataset: Dataset) -> list[Contender]:
     """Every baseline with every choice of its numbers."""
-    windows, half_lives = dataset.snapshot.window_days, dataset.snapshot.half_life_days
+    windows = dataset.snapshot.window_days
     middle = sorted(windows)[len(windows) // 2]
-    recent = [Contender(RECENT_POPULAR, {"days": days}, recent_popular(windows, days)) for days in windows]
-    last = [Contender(LAST_CATEGORY, {"days": days}, last_category(windows, half_lives, days)) for days in windows]
-    again = [
-        Contender(
-            BUY_AGAIN,
-            {"days": middle, "half_life": half_life, "popularity": popularity},
-            buy_again(windows, half_lives, middle, half_life, popularity),
-        )
-        for half_life in HALF_LIVES
-        for popularity in POPULARITIES
-    ]
-    return [Contender(POPULAR, {}, popular(purchases(dataset))), *recent, *last, *again]
+    grid: dict[str, list[dict[str, float]]] = {
+        POPULAR: [{}],
+        RECENT_POPULAR: [{"days": days} for days in windows],
+        LAST_CATEGORY: [{"days": days} for days in windows],
+        BUY_AGAIN: [
+            {"days": middle, "half_life": half_life, "popularity": popularity}
+            for half_life in HALF_LIVES
+            for popularity in POPULARITIES
+        ],
+    }
+    return [contender(dataset, name, numbers) for name, choices in grid.items() for numbers in choices]
 
 
 def best_of_each(

@@ -15,7 +15,6 @@ from infra.errors import TrainingError
 from training.dataset import Dataset, Rows
 from training.figures import Figures, figures
 from training.metrics import CUTS, Floats, coverage
-from training.moments import Split
 from training.ranking import Columns, Scores, top
 from training.ranking import rank as rank_columns
 from training.score import BATCH, compiled
@@ -70,8 +69,8 @@ def evaluate_all(
     return {name: tally.figures(rows) for name, tally in tallies.items()}
 
 
-def evaluate_bundle(bundle: Bundle, snapshot: Snapshot, split: Split, *, batch: int = BATCH) -> Figures:
-    """Measure a bundle on the moments of ``split``, in the bundle's own vocabulary.
+def dataset_of(bundle: Bundle, snapshot: Snapshot) -> Dataset:
+    """The snapshot as ``bundle`` reads it: in its vocabulary and with its length of the sequence.
 
     Raises:
         TrainingError: the bundle reads other windows or half-lives than the snapshot holds.
@@ -83,8 +82,7 @@ def evaluate_bundle(bundle: Bundle, snapshot: Snapshot, split: Split, *, batch: 
                 f"{meta.name} reads {name} {getattr(meta, name)}, the snapshot holds {getattr(snapshot, name)}.",
                 "Train it again with the present settings.",
             )
-    dataset = Dataset(snapshot, bundle.vocabulary, meta.sequence_length)
-    return evaluate(bundle, dataset, dataset.rows(split), batch=batch)
+    return Dataset(snapshot, bundle.vocabulary, meta.sequence_length)
 
 
 def moment_ids(dataset: Dataset, rows: Rows) -> list[str]:

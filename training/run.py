@@ -5,6 +5,7 @@ The validation days choose the baseline and the epoch; the fresh days are not lo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from infra.errors import TrainingError
 from infra.registry import Registry
 from infra.settings import Settings
 from infra.tracking import answering, configure
-from training.challenge import BASELINE_TAG
+from training.challenge import BASELINE_TAG, BASELINES_TAG
 from training.contenders import Contender, best_of_each
 from training.dataset import Dataset
 from training.evaluate import evaluate
@@ -110,7 +111,7 @@ def train_on(
         recorder.bundle(Path(folder) / "dien", "dien", "model", fitted.model)
         baseline = ranked({name: measured for name, (_, measured) in best.items()})[0]
         baseline_run = _log_baselines(recorder, best, baseline, Path(folder))
-        versions = _register(settings, recorder, run_id, figures, baseline, baseline_run, best[baseline][1])
+        versions = _register(settings, recorder, (run_id, figures), (baseline, baseline_run), best)
     return TrainResult(
         run_id=run_id,
         model="dien",
@@ -159,17 +160,24 @@ def _log_baselines(recorder: Recorder, best: dict[str, tuple[Contender, Figures]
 def _register(
     settings: Settings,
     recorder: Recorder,
-    run_id: str,
-    figures: Figures,
-    baseline: str,
-    baseline_run: str,
-    baseline_figures: Figures,
+    fitted: tuple[str, Figures],
+    winner: tuple[str, str],
+    baselines: dict[str, tuple[Contender, Figures]],
 ) -> tuple[int, int]:
-    """Versions of the baseline and of the model, in this order; the model becomes ``challenger``."""
+    """Versions of the best baseline and of the model, in this order; the model becomes ``challenger``.
+
+    Args:
+        fitted: the model's run id, and its figures.
+        winner: name and run id of the best baseline.
+    """
+    (run_id, figures), (baseline, baseline_run) = fitted, winner
+    numbers = {name: contender.numbers for name, (contender, _) in baselines.items()}
     with Registry(settings) as registry:
-        tags = recorder.version_tags(baseline, "baseline", baseline_run, baseline_figures)
+        tags = recorder.version_tags(baseline, "baseline", baseline_run, baselines[baseline][1])
         first = registry.register(baseline_run, LOGGED, tags)
-        tags = recorder.version_tags("dien", "model", run_id, figures)
-        second = registry.register(run_id, LOGGED, {**tags, BASELINE_TAG: str(first)})
+        rivals = {BASELINE_TAG: str(first), BASELINES_TAG: json.dumps(numbers)}
+        second = registry.register(
+            run_id, LOGGED, {**recorder.version_tags("dien", "model", run_id, figures), **rivals}
+        )
         registry.nominate(second)
     return first, second

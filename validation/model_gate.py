@@ -15,6 +15,8 @@ from infra.intervals import Interval, mean_interval, mean_intervals
 from infra.settings import Settings
 from validation.verdict import Comparison, Rule, Verdict
 
+_NAMED = 2  # rivals in the sentence that tells the verdict; all are in its data
+
 
 def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
     """Judge a challenger; a baseline that is the champion is compared once.
@@ -24,9 +26,11 @@ def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
         settings: ``min_improvement``, ``min_fresh_moments``, ``min_fresh_users``.
 
     Raises:
-        RegistryError: the tables are not about the same moments.
+        RegistryError: the challenger has no version, or the tables are not about the same moments.
     """
     challenger = evaluation.challenger
+    if challenger.version is None:
+        raise RegistryError(f"{challenger.model} is not registered.", "Only a version can be judged.")
     rivals = _rivals(evaluation)
     ours = challenger.moments.sort_by(MOMENT_ID)
     users = ours[EVALUATED_USER].to_numpy(zero_copy_only=False)
@@ -42,7 +46,7 @@ def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
     figures = _figures(ours, users)
     return Verdict(
         outcome="promoted" if passed else "rejected",
-        reason=_reason(challenger, figures, len(users), len(set(users)), rules, passed),
+        reason=_reason(challenger.label, figures, (len(users), len(set(users))), rules, passed),
         model=challenger.model,
         version=challenger.version,
         champion_version=evaluation.champion.version if evaluation.champion else None,
@@ -58,11 +62,10 @@ def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
 def _rivals(evaluation: Evaluation) -> list[tuple[str, Measured]]:
     """Champion first; nobody twice, and never the challenger itself."""
     champion = [("champion", evaluation.champion)] if evaluation.champion else []
-    named = [*champion, *(("baseline", baseline) for baseline in evaluation.baselines)]
-    first: dict[int, tuple[str, Measured]] = {}
-    for role, rival in named:
-        if rival.version != evaluation.challenger.version:
-            first.setdefault(rival.version, (role, rival))
+    first: dict[str, tuple[str, Measured]] = {}
+    for role, rival in [*champion, *(("baseline", baseline) for baseline in evaluation.baselines)]:
+        if rival.label != evaluation.challenger.label:
+            first.setdefault(rival.label, (role, rival))
     return list(first.values())
 
 
@@ -94,36 +97,31 @@ def _enough(name: str, what: str, count: int, bound: int) -> Rule:
 def _beats(comparison: Comparison, bound: float) -> Rule:
     gap, theirs = comparison.difference, comparison.figures[NDCG_10].value
     passed = gap.low > bound
-    rival = f"the {comparison.role} {comparison.model} v{comparison.version}"
     if passed:
-        words = f"beats {rival} ({theirs:.3f})"
+        words = "beats"
     elif gap.high < bound:
-        words = (
-            f"is worse than {rival} ({theirs:.3f})" if gap.high < 0 else f"gains too little over {rival} ({theirs:.3f})"
-        )
+        words = "is worse than" if gap.high < 0 else "gains too little over"
     else:
-        words = f"is not surely better than {rival} ({theirs:.3f})"
+        words = "is not surely better than"
     asked = f"; the lower bound must lie above {bound:g}" if not passed else ""
-    why = f"{words}: difference {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}{asked}"
-    return Rule(f"beats_{comparison.role}", passed, gap.low, bound, why)
+    interval = f"95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
+    why = f"{words} {comparison.label} ({theirs:.3f}): difference {gap.value:+.3f}, {interval}{asked}"
+    name = "champion" if comparison.role == "champion" else comparison.model
+    return Rule(f"beats_{name}", passed, gap.low, bound, why)
 
 
 def _reason(
-    challenger: Measured,
-    figures: dict[str, Interval],
-    moments: int,
-    users: int,
-    rules: tuple[Rule, ...],
-    passed: bool,
+    name: str, figures: dict[str, Interval], counts: tuple[int, int], rules: tuple[Rule, ...], passed: bool
 ) -> str:
-    """One sentence for a person: what decided."""
-    name = f"{challenger.model} v{challenger.version}"
+    """One sentence for a person: what decided. Of many rivals those that came nearest are named."""
     short = [rule.why for rule in rules if not rule.passed and rule.name.startswith("enough_")]
-    compared = [rule for rule in rules if rule.name.startswith("beats_")]
+    compared = sorted((rule for rule in rules if rule.name.startswith("beats_")), key=lambda rule: rule.observed)
     if short:
         return f"{name} cannot be judged: {' and '.join(short)}."
     if not compared:
         return f"{name} cannot be judged: there is nothing to compare it with."
-    told = " and ".join(rule.why for rule in compared if rule.passed == passed)
-    figure = figures[NDCG_10].value
-    return f"{name}, NDCG@10 {figure:.3f} on {moments} fresh moments of {users} users, {told}."
+    told = [rule.why for rule in compared if rule.passed == passed]
+    others = f"; it beats the other {len(told) - _NAMED} too" if passed and len(told) > _NAMED else ""
+    figure, (moments, users) = figures[NDCG_10].value, counts
+    words = " and ".join(told[:_NAMED])
+    return f"{name}, NDCG@10 {figure:.3f} on {moments} fresh moments of {users} users, {words}{others}."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from infra.evaluations import named
 from infra.intervals import Interval
 
 
@@ -15,7 +16,7 @@ class Rule:
 
     Attributes:
         name: ``enough_moments``, ``enough_users``: ``observed`` must reach ``bound``;
-            ``beats_champion``, ``beats_baseline``: the lower bound ``observed`` must exceed it.
+            ``beats_champion``, ``beats_NAME`` of a baseline: the lower bound ``observed`` must exceed it.
         why: what was found, in words.
     """
 
@@ -28,18 +29,24 @@ class Rule:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Another version on the same moments; ``difference`` is of NDCG@10, the challenger's less this one's.
+    """Another model on the same moments; ``difference`` is of NDCG@10, the challenger's less this one's.
 
     Attributes:
         role: ``champion`` or ``baseline``.
-        figures: of this other version.
+        version: None: a baseline that is not registered.
+        figures: of this other model.
     """
 
     role: str
     model: str
-    version: int
+    version: int | None
     figures: Mapping[str, Interval]
     difference: Interval
+
+    @property
+    def label(self) -> str:
+        """Such as ``the baseline popular``, ``the champion dien v2``."""
+        return f"the {self.role} {named(self.model, self.version)}"
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,13 @@ def _show_verdict(verdict: Verdict) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from infra.evaluations import named
+
     console = Console(soft_wrap=True)
     content = verdict.to_json()
     figures = {f"{verdict.model} v{verdict.version}": content["figures"]}
     for one in content["comparisons"]:
-        figures[f"{one['model']} v{one['version']} ({one['role']})"] = one["figures"]
+        figures[f"{named(one['model'], one['version'])} ({one['role']})"] = one["figures"]
     _table(console, "Fresh days (95 % interval)", figures)
     console.print(f"[{'green' if verdict.promoted else 'yellow'}]{verdict.outcome}[/]: {escape(verdict.reason)}")
 

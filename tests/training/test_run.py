@@ -25,7 +25,7 @@ from infra.settings import PROJECT, Settings
 from infra.tracking import client
 from infra.versions import CHALLENGER
 from training.challenge import challenge
-from training.evaluate import evaluate_bundle
+from training.evaluate import dataset_of
 from training.fit import FitSettings
 from training.models.dien import DienSettings
 from training.run import TrainResult, train, train_on
@@ -81,6 +81,7 @@ def test_the_best_baseline_and_the_model_are_registered(trained: TrainResult, re
     assert (baseline.tags["kind"], model.tags["kind"]) == ("baseline", "model")
     assert (baseline.name, model.name) == (trained.baseline, "dien")
     assert model.tags["baseline_version"] == str(baseline.version)
+    assert set(json.loads(model.tags["baselines"])) == {"popular", "recent-popular", "buy-again", "last-category"}
     assert model.data_digest == baseline.data_digest == trained.data_digest
     assert model.run_id == trained.run_id
     assert registry.versions.holder(CHALLENGER) == model.version
@@ -189,7 +190,9 @@ def test_a_challenge_seats_the_first_champion_and_measures_on_fresh_days(
     assert evaluation.challenger.moments["moment_id"].equals(evaluation.champion.moments["moment_id"])
     verdict = judge(evaluation, shop)
     assert verdict.moments == fresh
-    assert [one.role for one in verdict.comparisons] == ["champion"]
+    assert [one.role for one in verdict.comparisons] == ["champion", "baseline", "baseline", "baseline"]
+    assert {one.model for one in verdict.comparisons} == {"popular", "recent-popular", "buy-again", "last-category"}
+    assert [one.version for one in verdict.comparisons] == [trained.baseline_version, None, None, None]
     metrics = client(shop).get_run(trained.run_id).data.metrics
     assert metrics["fresh_ndcg_10"] == pytest.approx(verdict.figures["ndcg_10"].value)
     assert metrics["fresh_ndcg_10_low"] == pytest.approx(verdict.figures["ndcg_10"].low)
@@ -210,7 +213,7 @@ def test_a_bundle_that_reads_other_windows_is_refused(
     other = replace(snapshot, meta={**snapshot.meta, "window_days": [1, 14]})
 
     with pytest.raises(TrainingError, match=r"reads window_days .*the snapshot holds \(1, 14\)"):
-        evaluate_bundle(bundle, other, "fresh")
+        dataset_of(bundle, other)
 
 
 def test_a_snapshot_that_is_gone_is_said_so(trained: TrainResult, shop: Settings, tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ from validation.model_gate import judge
 MOMENTS, USERS = 400, 250
 
 
-def measured(model: str, version: int, gain: float = 0.0, moments: int = MOMENTS, noise: float = 0.05) -> Measured:
+def measured(
+    model: str, version: int | None, gain: float = 0.0, moments: int = MOMENTS, noise: float = 0.05
+) -> Measured:
     """Figures around .3 with a common part a moment and a noise of each version's own."""
     common = np.random.default_rng(1).beta(2, 4, moments)
-    own = np.random.default_rng(version + 10).normal(gain, noise, moments)
+    own = np.random.default_rng((version or 0) + 10).normal(gain, noise, moments)
     values = np.clip(common + own, 0, 1)
     columns = {
         "moment_id": [f"m{number:04}" for number in range(moments)],
@@ -76,8 +78,33 @@ def test_beating_the_champion_is_not_enough_while_a_baseline_is_better(knobs: Se
         "enough_moments": True,
         "enough_users": True,
         "beats_champion": True,
-        "beats_baseline": False,
+        "beats_buy-again": False,
     }
+
+
+def test_every_baseline_counts_and_the_nearest_are_named(knobs: Settings) -> None:
+    others = [measured(name, None, gain) for name, gain in (("popular", -0.2), ("recent", -0.1), ("last", -0.15))]
+
+    verdict = judge(evaluation(measured("dien", 2, 0.04), measured("buy-again", 1), *others), knobs)
+
+    assert verdict.promoted
+    assert [rule.name for rule in verdict.rules[2:]] == [
+        "beats_champion",
+        "beats_popular",
+        "beats_recent",
+        "beats_last",
+    ]
+    assert "beats the champion buy-again v1" in verdict.reason
+    assert "beats the baseline recent (" in verdict.reason
+    assert "it beats the other 2 too" in verdict.reason
+    better = judge(evaluation(measured("dien", 2, 0.04), *others[:2], measured("last", None, 0.1)), knobs)
+    assert better.outcome == "rejected"
+    assert "is worse than the baseline last" in better.reason
+
+
+def test_only_a_version_can_be_judged(knobs: Settings) -> None:
+    with pytest.raises(RegistryError, match="dien is not registered"):
+        judge(evaluation(measured("dien", None), measured("buy-again", 1)), knobs)
 
 
 def test_a_win_must_be_as_large_as_asked(knobs: Settings) -> None:
@@ -143,7 +170,7 @@ def test_rows_are_paired_by_moment_not_by_place(knobs: Settings) -> None:
 
 
 def test_the_same_evaluation_gives_the_same_verdict_after_the_lake(knobs: Settings, tmp_path: Path) -> None:
-    found = evaluation(measured("dien", 3, 0.01), measured("dien", 1), measured("buy-again", 2))
+    found = evaluation(measured("dien", 3, 0.01), measured("dien", 1), measured("buy-again", 2), measured("pop", None))
     lake = Lake(tmp_path / "lake")
 
     save_evaluation(lake, found)

@@ -41,7 +41,10 @@ def decision(settings: Settings) -> dict[str, Any]:
     if champion is None or not judged:
         return {}
     verdict = judged[-1].verdict
-    baselines = {other["model"]: other["figures"] for other in verdict["comparisons"]}
+    rivals = {
+        other["model"]: other["figures"] for other in verdict["comparisons"] if other["model"] != verdict["model"]
+    }
+    baselines = dict(sorted(rivals.items(), key=lambda rival: -rival[1]["ndcg_10"]["value"]))
     names = {verdict["version"]: verdict["model"], **{one["version"]: one["model"] for one in verdict["comparisons"]}}
     return {
         "model": {"name": names[champion.version], "version": champion.version, "alias": "champion"},
