@@ -49,7 +49,7 @@ lint: ready ## ruff and the import contracts
 types: ready ## mypy, strict
 	.venv/bin/mypy
 
-bench: ready ## Measure: speed and quality, written to a report
+bench: ready ## Measure speed, beside a peer where there is one
 	@.venv/bin/python -m tests.benchmarks
 
 check: lint types test ## Everything that CI runs

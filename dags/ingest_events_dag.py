@@ -13,7 +13,7 @@ with growing pauses. Put the file there, or release the day with `penchant skip 
 **By hand**: trigger it with `day`, and leave the logical date empty: Airflow leaves out the tasks of a
 run whose logical date is after the last midnight of a shop that lives in the past, such as the demo's.
 
-**Again**: clear the run or back the day up with `airflow backfill create --dag-id ingest_events
+**Again**: clear the run or back the day up with `penchant airflow backfill create --dag-id ingest_events
 --from-date DAY --to-date DAY --reprocess-behavior completed`; the same delivery gives the same bytes.
 """
 

@@ -75,6 +75,10 @@ certificates() { # the machine's own store where it has one: an office's proxy s
     done
 }
 
+compiling() { # compile at once where Python may not keep what it compiles: every process would do it again
+    [ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || printf -- '--compile-bytecode\n'
+}
+
 digest() { # what the environment depends on; the folder too, since its scripts name it
     { cat pyproject.toml uv.lock && pwd; } | cksum
 }
@@ -95,7 +99,7 @@ sync() {
     fits .venv/bin/python && python=.venv/bin/python
     say "Installing the locked packages into .venv (a minute or two the first time) ..."
     unset UV_PROJECT_ENVIRONMENT VIRTUAL_ENV
-    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}" "$uv" sync --locked --quiet $(certificates) --python "$python" ||
+    UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}" "$uv" sync --locked --quiet $(certificates) $(compiling) --python "$python" ||
         fail "The packages could not be installed." \
             "The lines above say why: no way to the package index, a full disk, or a lock file that is out of date."
     digest >"$STAMP"

@@ -19,6 +19,8 @@ SILENT = {
     "GX_ANALYTICS_ENABLED": "False",
     "FEAST_USAGE": "False",
 }
+# TensorFlow greets with what the processor can do, on stderr: a page of a task's log that looks like errors
+TERSE = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
@@ -27,6 +29,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
         **SILENT,
+        **TERSE,
         "PENCHANT_HOME": str(settings.home),
         "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUNBUFFERED": "1",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from infra.database import create_databases, migrate
 from infra.errors import ServiceError
 from infra.health import well
+from infra.ledger import Ledger
 from infra.orchestrator import prepare_airflow
 from infra.parts import AIRFLOW, PARTS, part
 from infra.pools import ensure_pools
@@ -20,6 +21,7 @@ from infra.ports import require_free
 from infra.processes import end_orphans, end_processes, log_path, running, start_process
 from infra.services import one_at_a_time, start_services, stop_services
 from infra.settings import Settings
+from infra.tracking import MODEL_NAME
 
 START_SECONDS = 240
 
@@ -52,6 +54,8 @@ def start_stack(settings: Settings, parts: Sequence[str] = PARTS, report: Report
             _wait(settings, parts, wanted, started, report)
             if "airflow-api-server" in wanted:
                 ensure_pools(settings)
+            if "mlflow" in wanted:
+                _finish_decisions(settings, report)
         except BaseException:
             end_processes(settings, wanted)
             raise
@@ -100,6 +104,18 @@ def _wait(settings: Settings, parts: Sequence[str], wanted: Sequence[str], start
         if datetime.now(UTC) > deadline:
             raise _failure(settings, min(waiting), f"is not well after {START_SECONDS} s")
         time.sleep(0.25)
+
+
+def _finish_decisions(settings: Settings, report: Report) -> None:
+    """Carry out what a crash cut short, where the ledger holds such a thing (MLflow's client takes seconds)."""
+    with Ledger(settings, MODEL_NAME) as ledger:
+        if all(entry.state != "intent" for entry in ledger.entries()):
+            return
+    from infra.registry import Registry
+
+    with Registry(settings) as registry:
+        for mended in registry.reconcile():
+            report("ledger", mended)
 
 
 def _failure(settings: Settings, name: str, why: str) -> ServiceError:

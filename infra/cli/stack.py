@@ -18,6 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def register(app: typer.Typer) -> None:
     for command in (up, down, status):
         app.command()(command)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
+        airflow
+    )
 
 
 def up(
@@ -61,6 +64,24 @@ def status(as_json: Json = False) -> None:
         print_json(found)
     else:
         _show(found)
+
+
+def airflow(context: typer.Context) -> None:
+    """Airflow's own command line on this platform's Airflow, such as 'penchant airflow dags list'."""
+    import os
+
+    from infra.database import create_databases
+    from infra.orchestrator import airflow_command, airflow_environment, prepare_airflow
+    from infra.services import start_services
+    from infra.settings import PROJECT, load_settings
+
+    settings = load_settings()
+    start_services(settings)
+    create_databases(settings)
+    prepare_airflow(settings)
+    os.chdir(PROJECT)
+    command = airflow_command(*context.args)
+    os.execve(command[0], command, airflow_environment(settings))  # noqa: S606 (no shell is wanted)
 
 
 def chosen(names: list[str] | None) -> tuple[str, ...]:

@@ -47,8 +47,8 @@ def _put(project: Path, name: str, text: str, version: str = "0.14.2") -> None:
     path.chmod(0o755)
 
 
-def _run(project: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(project / "bin"), "HOME": str(project)}
+def _run(project: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(project / "bin"), "HOME": str(project), **more}
     return subprocess.run(
         ["sh", str(project / "infra" / "bootstrap.sh")], env=environment, capture_output=True, text=True, check=False
     )
@@ -74,6 +74,13 @@ def test_a_usable_python_beside_an_old_one_is_found(project: Path) -> None:
     # where the machine keeps certificates of its own, uv is told to trust them
     certificates = "--system-certs " if any(Path(store).exists() for store in CERTIFICATES) else ""
     assert _calls(project) == [f"sync --locked --quiet {certificates}--python {project}/bin/python3.12 downloads=never"]
+
+
+def test_packages_are_compiled_at_once_where_python_keeps_nothing(project: Path) -> None:
+    _put(project, "bin/python3", REAL_PYTHON)
+    _put(project, "bin/uv", UV)
+    _run(project, PYTHONDONTWRITEBYTECODE="1")
+    assert "--compile-bytecode" in _calls(project)[0]
 
 
 def test_nothing_is_done_twice_until_the_lock_file_changes(project: Path) -> None:

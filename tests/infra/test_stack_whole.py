@@ -10,11 +10,15 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
+from infra.database import create_databases, migrate
 from infra.health import ask, mlflow_url, well
+from infra.ledger import Ledger
 from infra.orchestrator import airflow_password, airflow_url
 from infra.parts import AIRFLOW
+from infra.services import start_services
 from infra.settings import Settings
 from infra.stack import start_stack, stop_stack
+from infra.tracking import MODEL_NAME
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
 
@@ -24,7 +28,11 @@ WHOLE = (*AIRFLOW, "mlflow")
 def test_up_and_down(short_folder: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(short_folder / "stack")
     try:
-        start_stack(settings, WHOLE)
+        left = _decision_cut_short(settings)
+        begun: list[tuple[str, str]] = []
+        start_stack(settings, WHOLE, lambda *one: begun.append(one))
+        (told,) = [news for name, news in begun if name == "ledger"]
+        assert told.startswith(f"The decision {left} (promote of version 7) cannot be carried out: ")
         assert well(settings, WHOLE) == set(WHOLE)
         _logs_in(settings)
         _sees_the_experiment(settings)
@@ -36,6 +44,16 @@ def test_up_and_down(short_folder: Path, make_settings: Callable[..., Settings])
     assert set(stopped) == {*WHOLE, "postgres", "valkey"}
     assert _left(settings) == []
     assert stop_stack(settings) == []
+
+
+def _decision_cut_short(settings: Settings) -> int:
+    """What a crash leaves between intent and confirmation; returns its number."""
+    start_services(settings)
+    create_databases(settings)
+    migrate(settings)
+    columns = {"actor": "a test", "action": "promote", "version": 7, "run_id": "r", "data_digest": "d"}
+    with Ledger(settings, MODEL_NAME) as ledger:
+        return ledger.intend(**columns, reason="it won", previous_version=None, verdict={}).id
 
 
 def _logs_in(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -26,11 +26,11 @@ from infra.tracking import client
 from infra.versions import CHALLENGER
 from training.challenge import challenge
 from training.evaluate import dataset_of
-from training.fit import FitSettings
-from training.models.dien import DienSettings
-from training.run import TrainResult, train, train_on
 from training.snapshot import Snapshot
 from validation.model_gate import judge
+
+if TYPE_CHECKING:  # it brings in TensorFlow, which collecting the fast tests need not wait for
+    from training.run import TrainResult
 
 pytestmark = [pytest.mark.integration, pytest.mark.model]
 
@@ -53,6 +53,10 @@ def snapshot(shop: Settings, log: Any, snapshot_of: Callable[[Settings, Any], Sn
 
 @pytest.fixture(scope="module")
 def trained(shop: Settings, snapshot: Snapshot) -> TrainResult:
+    from training.fit import FitSettings
+    from training.models.dien import DienSettings
+    from training.run import train_on
+
     told: list[str] = []
     result = train_on(
         shop,
@@ -226,6 +230,8 @@ def test_a_snapshot_that_is_gone_is_said_so(trained: TrainResult, shop: Settings
 def test_without_validation_days_nothing_is_trained_and_the_run_says_failed(
     shop: Settings, log: Any, snapshot_of: Callable[[Settings, Any], Snapshot], tmp_path: Path
 ) -> None:
+    from training.run import train_on
+
     narrow = shop.model_copy(update={"home": tmp_path, "fresh_days": 3650})
 
     with pytest.raises(TrainingError, match="No basket in the validation days"):
@@ -236,6 +242,8 @@ def test_without_validation_days_nothing_is_trained_and_the_run_says_failed(
 
 
 def test_a_model_that_does_not_exist_and_a_server_that_is_down_are_told_at_once(shop: Settings) -> None:
+    from training.run import train
+
     with pytest.raises(TrainingError, match="no model 'sien'"):
         train(shop, model="sien")
     with pytest.raises(ServiceError, match="penchant up"):

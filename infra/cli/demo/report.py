@@ -12,7 +12,7 @@ from features.events.manifest import published
 from infra.cli.demo.answers import Answers
 from infra.settings import Settings
 
-TITLE_WIDTH = 30
+TITLE_WIDTH = 26
 MEASURES = ("ndcg_10", "recall_10", "hit_10")
 SHOWN = ("item_id", "title", "score", "reason")
 

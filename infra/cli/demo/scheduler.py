@@ -43,7 +43,10 @@ def finish(airflow: AirflowApi, dag_id: str, run_id: str, say: Say, seconds: flo
     def ended() -> DagRun | None:
         tasks = airflow.tasks(dag_id, run_id)
         done = sum(state == "success" for state in tasks.values())
-        say(f"{done} of {len(tasks)} tasks done; {_states(tasks) or 'scheduling'}")
+        running = [task for task, state in tasks.items() if state == "running"]
+        said = airflow.last_said(dag_id, run_id, running[0]) if running else ""
+        news = f"{running[0]}: {said}" if said else _states(tasks) or "scheduling"
+        say(f"{done} of {len(tasks)} tasks done; {news}")
         run = next(run for run in airflow.runs(dag_id) if run.run_id == run_id)
         return run if run.state in FINISHED else None
 

@@ -1,0 +1,110 @@
+"""``penchant ingest`` and ``penchant skip`` as a person types them: counts, messages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.database import server_url
+from infra.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
+LINE = "536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom"
+BAD = "536366,85123A,WHITE HANGING HEART,6,2010-12-01 08:30:00,0,17850,United Kingdom"
+
+Penchant = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def penchant(services: Settings, tmp_path: Path) -> Penchant:
+    """Run a command on a home of this test's own, with the session's PostgreSQL."""
+    environment = {
+        **os.environ,
+        "PENCHANT_HOME": str(tmp_path / "home"),
+        "PENCHANT_CLOCK": "2010-12-10T01:00:00+00:00",
+        "PENCHANT_POSTGRES_URL": server_url(services).render_as_string(hide_password=False),
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "infra.cli.main", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    return run
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A purchase, the same line again, and one without a price."""
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([HEADER, LINE, LINE, BAD, ""]))
+    return path
+
+
+def test_a_file_for_a_day_says_where_every_row_went(penchant: Penchant, log: Path, tmp_path: Path) -> None:
+    done = penchant("ingest", str(log), "--day", "2010-12-01", "--json")
+    assert done.returncode == 0, done.stderr
+    (manifest,) = json.loads(done.stdout)
+    assert (manifest["rows_in"], manifest["accepted"], manifest["duplicate"], manifest["quarantined"]) == (3, 1, 1, 1)
+    assert manifest["quarantined_by_reason"] == {"price_not_positive": 1}
+    events = sorted((tmp_path / "home" / "lake" / "events").rglob("*.parquet"))
+    assert [path.parent.name for path in events] == ["dt=2010-12-01"]
+
+    before = events[0].read_bytes()
+    again = penchant("ingest", str(log), "--day", "2010-12-01")
+    assert again.returncode == 0, again.stderr
+    assert "1  price_not_positive" in again.stdout.replace("    ", " ").replace("   ", " ")
+    assert events[0].read_bytes() == before
+
+
+def test_what_cannot_be_read_exits_2_and_leaves_nothing(penchant: Penchant, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([HEADER.replace(",Price", ""), LINE.replace(",2.55", ""), ""]))
+    done = penchant("ingest", str(path), "--day", "2010-12-01")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "log.csv" in done.stderr
+    assert "Price" in done.stderr
+    assert not list((tmp_path / "home").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    "days", [(), ("--start", "2010-12-01"), ("--day", "2010-12-01", "--end", "2010-12-02"), ("--day", "noon")]
+)
+def test_days_that_are_not_clear_exit_2(penchant: Penchant, log: Path, days: tuple[str, ...]) -> None:
+    done = penchant("ingest", str(log), *days)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--day" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_day_that_cannot_be_had_is_missed_first_and_released_then(penchant: Penchant, tmp_path: Path) -> None:
+    missing = penchant("ingest", "--day", "2010-12-02")
+    assert missing.returncode == 2
+    assert "penchant skip 2010-12-02" in missing.stderr
+
+    assert penchant("skip", "2010-12-02").returncode == 2  # why is asked for
+    released = penchant("skip", "2010-12-02", "--reason", "the shop lost it")
+    assert released.returncode == 0, released.stderr
+    done = penchant("ingest", "--day", "2010-12-02", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [manifest["rows_in"] for manifest in json.loads(done.stdout)] == [0]
+    closed = json.loads((tmp_path / "home" / "lake" / "partitions" / "2010-12-02.json").read_text())
+    assert "the shop lost it" in json.dumps(closed)
+
+
+def test_history_of_several_files(penchant: Penchant, log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more.csv"
+    other.write_text("\n".join([HEADER, LINE.replace("12-01", "12-03"), ""]))
+    done = penchant("ingest", str(log), str(other), "--start", "2010-12-01", "--end", "2010-12-04", "--json")
+    assert done.returncode == 0, done.stderr
+    (manifest,) = json.loads(done.stdout)
+    assert (manifest["rows_in"], manifest["accepted"]) == (4, 2)
+    partitions = sorted(path.stem for path in (tmp_path / "home" / "lake" / "partitions").glob("*.json"))
+    assert partitions == ["2010-12-01", "2010-12-02", "2010-12-03"]
