@@ -24,14 +24,33 @@ DAY = date(2010, 12, 8)
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
 TITLES = ("WHITE MUG", "RED LAMP", "PINK CLOCK", "BLUE BAG")
 
-#: Runs one DAG file's ``dag`` in this process and prints the state of its run and of its tasks.
+#: Runs the DAGs one after the other in one process, which pays for the heavy imports once.
 TEST = """
 import importlib, json, sys
-dag = importlib.import_module(sys.argv[1]).dag
-run = dag.test(logical_date=None, run_conf=json.loads(sys.argv[2]))  # partitions have no logical date
-tasks = {task.task_id: str(task.state) for task in run.get_task_instances()}
-print(json.dumps({"state": str(run.state), "tasks": tasks}))
+found = {}
+for dag_id, conf in json.loads(sys.argv[1]).items():
+    dag = importlib.import_module(f"dags.{dag_id}_dag").dag
+    run = dag.test(logical_date=None, run_conf=conf)  # partitions have no logical date
+    tasks = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    found[dag_id] = {"state": str(run.state), "tasks": tasks}
+    if found[dag_id]["state"] != "success":
+        break
+print(json.dumps(found))
 """
+CONF: dict[str, dict[str, str]] = {
+    "load_history": {"start": str(HISTORY.start), "end": str(HISTORY.end)},
+    "ingest_events": {"day": str(DAY)},
+    "build_features": {"day": str(DAY)},
+    "train_interest": {},
+    "promote_model": {},
+}
+TASKS = {
+    "load_history": ("ingest", "gate", "publish", "build", "materialise"),
+    "ingest_events": ("ingest", "gate", "publish"),
+    "build_features": ("build", "materialise"),
+    "train_interest": ("train",),
+    "promote_model": ("challenge", "judge", "decide"),
+}
 
 
 def lines_of(day: date) -> Iterator[tuple[object, ...]]:
@@ -78,55 +97,38 @@ def shop(short_folder: Path, make_settings: Callable[..., Settings]) -> Iterator
         stop_stack(settings)
 
 
-def run(settings: Settings, dag_id: str, **conf: str) -> dict[str, Any]:
-    """``dag.test(run_conf=conf)``: states of the run and of its tasks."""
+@pytest.fixture(scope="module")
+def runs(shop: Settings) -> dict[str, Any]:
+    """States of each DAG's run and of its tasks."""
     from infra.orchestrator import airflow_environment
 
     done = subprocess.run(
-        [sys.executable, "-c", TEST, f"dags.{dag_id}_dag", json.dumps(conf)],
-        env=airflow_environment(settings), cwd=PROJECT, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", TEST, json.dumps(CONF)],
+        env=airflow_environment(shop), cwd=PROJECT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def succeeded(*tasks: str) -> dict[str, Any]:
-    return {"state": "success", "tasks": dict.fromkeys(tasks, "success")}
+@pytest.mark.parametrize("dag_id", CONF)
+def test_every_task_succeeds(runs: dict[str, Any], dag_id: str) -> None:
+    assert runs[dag_id] == {"state": "success", "tasks": dict.fromkeys(TASKS[dag_id], "success")}
 
 
-def test_load_history(shop: Settings) -> None:
-    found = run(shop, "load_history", start=str(HISTORY.start), end=str(HISTORY.end))
-    assert found == succeeded("ingest", "gate", "publish", "build", "materialise")
-    assert shop.lake.closed_days() == list(HISTORY.days())
-
-
-def test_ingest_events(shop: Settings) -> None:
-    assert run(shop, "ingest_events", day=str(DAY)) == succeeded("ingest", "gate", "publish")
-    assert shop.lake.closed_days()[-1] == DAY
-
-
-def test_build_features(shop: Settings) -> None:
+def test_days_are_closed_and_built(runs: dict[str, Any], shop: Settings) -> None:
     from features.days import built_days
 
-    assert run(shop, "build_features", day=str(DAY)) == succeeded("build", "materialise")
-    assert DAY in built_days(shop)
+    assert shop.lake.closed_days() == [*HISTORY.days(), DAY]
+    assert built_days(shop) == [*HISTORY.days(), DAY]
 
 
-def test_train_interest(shop: Settings) -> None:
-    from infra.registry import Registry
-    from infra.versions import CHALLENGER
-
-    assert run(shop, "train_interest") == succeeded("train")
-    with Registry(shop) as registry:
-        assert registry.versions.holder(CHALLENGER) == 2
-
-
-def test_promote_model(shop: Settings) -> None:
+def test_two_versions_are_registered_and_one_serves(runs: dict[str, Any], shop: Settings) -> None:
     from infra.registry import Registry
 
-    assert run(shop, "promote_model") == succeeded("challenge", "judge", "decide")
     with Registry(shop) as registry:
-        actions = [entry.action for entry in registry.history()]
-        assert actions[0] == "first_champion"
-        assert actions[1] in ("promote", "reject")
+        assert [version.version for version in registry.versions.all()] == [1, 2]
+        entries = registry.history()
+        assert entries[0].action == "first_champion"
+        assert entries[1].action in ("promote", "reject")
+        assert entries[1].version == 2
         assert registry.champion() is not None

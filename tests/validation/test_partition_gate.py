@@ -97,6 +97,7 @@ def test_a_good_delivery_passes_and_may_be_published(shop: Settings) -> None:
     assert read_manifest(shop.lake, manifest.delivery_id).gate is not None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "rule", "failing"),
     [
