@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 
 from infra.secrets import secret
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None, connect: Connect | None = None)
     """
     settings = settings or load_settings()
     metrics = Metrics()
-    app = FastAPI(
+    app = FastAPIOffline(  # /docs brings its script along: it works where the internet does not reach
         title="Penchant",
         version=version("penchant"),
         description=DESCRIPTION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 
@@ -41,8 +42,18 @@ def test_openapi_describes_every_address_with_its_errors(client):
 
 
 def test_the_documentation_and_its_link(client):
-    assert client.get("/docs").status_code == 200
+    page = client.get("/docs")
+    assert page.status_code == 200
     assert "(/openapi.json)" in client.get("/openapi.json").json()["info"]["description"]
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(client):
+    page = client.get("/docs").text
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(addresses) >= 3
+    for address in addresses:
+        assert address.startswith("/")
+        assert client.get(address).status_code == 200
 
 
 def test_the_example_of_an_event_is_one():
