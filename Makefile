@@ -3,8 +3,8 @@ READY := sh infra/bootstrap.sh
 PYTEST := .venv/bin/python -m pytest
 FAST := not thorough and not integration and not model and not scheduler
 THOROUGH := thorough and not integration and not model and not scheduler
-# these share nothing, so two run at once; the others share servers, or want the machine for themselves
-TWO := -n 2
+# two processes, each with servers of its own; a file's tests stay together, since they share what is dear
+TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help ready demo up down status doctor test test-fast lint types bench check
@@ -34,8 +34,8 @@ doctor: ready ## Check this machine
 test: ready ## All tests: fast, thorough, integration, model, scheduler
 	@$(call run_tests,1/5 fast,$(FAST),$(TWO))
 	@$(call run_tests,2/5 thorough (properties; the whole sample),$(THOROUGH),$(TWO))
-	@$(call run_tests,3/5 integration (real servers),integration and not model and not scheduler)
-	@$(call run_tests,4/5 model (TensorFlow),model and not scheduler)
+	@$(call run_tests,3/5 integration (real servers),integration and not model and not scheduler,$(TWO))
+	@$(call run_tests,4/5 model (TensorFlow),model and not scheduler,$(TWO))
 	@$(call run_tests,5/5 scheduler (Airflow from end to end),scheduler)
 
 test-fast: ready ## The tests that need no server, no TensorFlow, no scheduler, and no patience

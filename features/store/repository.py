@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.connection import parse_url
@@ -22,6 +24,7 @@ PROJECT = "penchant"
 WRITE_ROWS = 2_000
 
 _METRICS_FOLDER = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
+_FEASTS_FOLDER = "feast_metrics_"
 
 
 def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> FeatureStore:
@@ -71,14 +74,11 @@ def _keep_metrics_in_memory() -> None:
     They set variables that make ``prometheus_client``, if it is imported later, here or in a child,
     keep every metric of the process in files of a temporary folder.
     """
-    import prometheus_client  # noqa: F401 (first: so it has chosen memory already)
-
-    before = {name: os.environ.get(name) for name in _METRICS_FOLDER}
-    import feast.metrics  # noqa: F401
-
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
+    import_module("prometheus_client")  # first: so it has chosen memory already
+    import_module("feast.metrics")
+    for name in _METRICS_FOLDER:  # a folder that somebody named stays; somebody may have imported Feast before us
+        if Path(os.environ.get(name, "")).name.startswith(_FEASTS_FOLDER):
+            del os.environ[name]
 
 
 def _registry(settings: Settings) -> dict[str, Any]:

@@ -255,6 +255,16 @@ def test_the_processs_metrics_stay_in_memory(store: Any) -> None:
     assert not {"PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR"} & set(os.environ)
 
 
+def test_metrics_stay_in_memory_though_feast_was_imported_before(
+    store: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROCESS_DIR", str(tmp_path / "feast_metrics_x"))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "named by somebody"))
+    repository.open_store(store.settings)
+    assert "PROMETHEUS_MULTIPROCESS_DIR" not in os.environ
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "named by somebody")
+
+
 def test_a_password_with_a_comma_is_refused(make_settings: Any, tmp_path: Any) -> None:
     settings = make_settings(tmp_path, valkey_url="redis://:a%2Cb@127.0.0.1:1/0")
     with pytest.raises(SettingsError, match="comma"):
