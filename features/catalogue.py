@@ -1,4 +1,3 @@
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 """The catalogue: what is known about items, folded from everything that deliveries said."""
 
 from __future__ import annotations

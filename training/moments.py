@@ -42,7 +42,7 @@ BASKETS: Final = f"""
     FROM events
     WHERE {EVENT_TYPE} = 'purchase' AND {USER_ID} IS NOT NULL AND {ITEM_ID} IS NOT NULL
     GROUP BY ALL ORDER BY {MOMENT}, {USER_ID}, {SESSION_ID}
-"""  # noqa: S608 (only names of columns)
+"""
 
 
 @dataclass(frozen=True)

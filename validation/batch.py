@@ -1,4 +1,3 @@
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 """The staged delivery as the gate sees it: its files' types, its events, and the rows that break a rule."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 """The quarantine, to read: rows that were refused, with the original and every reason."""
 
 from __future__ import annotations

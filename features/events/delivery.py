@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_manifest
+from features.events.reading import DATA_SUFFIXES
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span
 from infra.settings import Settings
 
-DATA_SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 CLOSED_MARKER: Final = "_CLOSED"
 DELIVERY_MARKER: Final = "_delivery.json"
 _BLOCK: Final = 1 << 20

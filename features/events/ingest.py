@@ -4,7 +4,6 @@ Nothing outside ``lake.staging(delivery_id)`` is written, so that the gate sees 
 else does, and the folder appears at once or not at all. Running it again gives the same bytes.
 """
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,6 +1,5 @@
 """What a delivery says about items: title, categories, brand, price, from when on."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 import json

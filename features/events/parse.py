@@ -1,6 +1,5 @@
 """From text to events: every row of every file, typed, with the reasons against it."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from pathlib import Path

@@ -6,7 +6,6 @@
 mix) and ``gate`` (delivery -> verdict, null where the gate was left out).
 """
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

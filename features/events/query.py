@@ -1,6 +1,5 @@
 """The query that makes events of a file's text: it types every column and lists the reasons against every row."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,6 +1,5 @@
 """Files as relations of text: which columns a file has, and the SQL that reads them all as text."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 import csv
@@ -20,6 +19,8 @@ from infra.errors import DeliveryError, MachineError
 
 # a file under dt=…/ would get a column dt
 _PLAIN: Final = "hive_partitioning = false"
+#: Endings of the names of files that can be read.
+DATA_SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 _DELIMITERS: Final = (",", ";", "\t", "|")
 #: What DuckDB raises over a file; anything else is a fault of ours.
 READ_ERRORS: Final = (
@@ -45,6 +46,8 @@ def text_file(connection: duckdb.DuckDBPyConnection, path: Path) -> TextFile:
     Raises:
         DeliveryError: the file is empty, broken, or not what its name says.
     """
+    if not path.name.lower().endswith(DATA_SUFFIXES):
+        raise DeliveryError(f"{path} is no file of data.", f"Its name must end in {', '.join(DATA_SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise DeliveryError(f"{path} is empty.", "Deliver it again.")
     kind = path.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]

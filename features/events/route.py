@@ -1,6 +1,5 @@
 """Every parsed row gets one fate: accepted, duplicate, late, early or quarantined."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from datetime import date, timedelta

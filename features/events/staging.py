@@ -1,6 +1,5 @@
 """Writes a routed delivery into its staging folder: a file a day, the items, the quarantine."""
 
-# ruff: noqa: S608 (SQL is put together from our own names and quoted literals)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

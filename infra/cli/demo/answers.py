@@ -64,7 +64,7 @@ def regular_customer(settings: Settings, last_days: Span) -> str:
     query = f"""
         SELECT {USER_ID} FROM events WHERE {USER_ID} IS NOT NULL GROUP BY 1
         HAVING max(CAST({OCCURRED_AT} AS DATE)) >= $first
-        ORDER BY abs(count(DISTINCT CAST({OCCURRED_AT} AS DATE)) - {USUAL_DAYS}), 1 LIMIT 1"""  # noqa: S608 (constants)
+        ORDER BY abs(count(DISTINCT CAST({OCCURRED_AT} AS DATE)) - {USUAL_DAYS}), 1 LIMIT 1"""
     days = settings.lake.closed_days()
     files = [str(path) for path in event_files(settings.lake, Span(days[0], Span.of_day(days[-1]).end))]
     with duckdb.connect() as connection:

@@ -57,6 +57,7 @@ def refusal(shop: Settings, contents: Callable[[Path], Any], path: Path, source:
         ("none.csv.gz", b"this is no gzip", ["gzip"]),
         ("none.parquet", b"this is no parquet", ["not a Parquet file"]),
         ("empty.parquet", b"", ["is empty"]),
+        ("notes.txt", b"by hand", ["is no file of data", ".parquet, .csv"]),
     ],
 )
 def test_an_unreadable_file(
