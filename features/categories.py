@@ -24,7 +24,7 @@ _WORD: Final = re.compile(r"[^\W\d_][^\W\d_'\u2019-]*[^\W\d_]")  # two letters o
 _QUALITIES: Final = frozenset(
     """
     amber amethyst black blue bronze brown clear coloured colour colours copper cream crystal dark fuschia gold
-    golden green grey gray ivory jet lilac multi multicolour natural orange pastel pink purple red rose ruby silver
+    golden green grey gray ivory jet lilac multi multicolour natural orange pastel pink purple red ruby silver
     turq turquoise white yellow col des design designs style shape shaped size finish font print
     assorted ass asst asstd big giant jumbo large long medium mini small tall tiny med sml lge cm mm inch
     antique baroque edwardian english french modern retro victorian vintage funky classic traditional

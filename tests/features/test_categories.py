@@ -23,6 +23,7 @@ from features.categories import category_of
         ("CHILDREN'S APRON DOLLY GIRL", "apron"),
         ("NUMBER TILE COTTAGE GARDEN 7", "tile"),
         ("Wireless headphones, black", "headphone"),
+        ("PORCELAIN ROSE LARGE ", "rose"),
         ("PINK", "other"),
         ("22 x 4", "other"),
         ("", "other"),
