@@ -15,8 +15,6 @@ from infra.intervals import Interval, mean_interval, mean_intervals
 from infra.settings import Settings
 from validation.verdict import Comparison, Rule, Verdict
 
-_NAMED = 2  # rivals in the sentence that tells the verdict; all are in its data
-
 
 def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
     """Judge a challenger; a baseline that is the champion is compared once.
@@ -113,15 +111,15 @@ def _beats(comparison: Comparison, bound: float) -> Rule:
 def _reason(
     name: str, figures: dict[str, Interval], counts: tuple[int, int], rules: tuple[Rule, ...], passed: bool
 ) -> str:
-    """One sentence for a person: what decided. Of many rivals those that came nearest are named."""
+    """One sentence for a person: what decided; in full about the rival that it came nearest to losing to."""
     short = [rule.why for rule in rules if not rule.passed and rule.name.startswith("enough_")]
     compared = sorted((rule for rule in rules if rule.name.startswith("beats_")), key=lambda rule: rule.observed)
     if short:
         return f"{name} cannot be judged: {' and '.join(short)}."
     if not compared:
         return f"{name} cannot be judged: there is nothing to compare it with."
-    told = [rule.why for rule in compared if rule.passed == passed]
-    others = f"; it beats the other {len(told) - _NAMED} too" if passed and len(told) > _NAMED else ""
+    nearest, *others = [rule for rule in compared if rule.passed == passed]
+    named = ", ".join(rule.name.removeprefix("beats_") for rule in others)
+    also = f"; {'it beats' if passed else 'nor does it surely beat'} {named}" if others else ""
     figure, (moments, users) = figures[NDCG_10].value, counts
-    words = " and ".join(told[:_NAMED])
-    return f"{name}, NDCG@10 {figure:.3f} on {moments} fresh moments of {users} users, {words}{others}."
+    return f"{name}, NDCG@10 {figure:.3f} on {moments} fresh moments of {users} users, {nearest.why}{also}."

@@ -49,7 +49,7 @@ def test_a_clear_winner_is_promoted_with_its_figures(knobs: Settings) -> None:
     assert all(rule.passed for rule in verdict.rules)
     assert verdict.comparisons[0].difference.low > 0
     assert "beats the champion dien v1" in verdict.reason
-    assert "beats the baseline buy-again v2" in verdict.reason
+    assert verdict.reason.endswith("; it beats buy-again.")
     assert f"{MOMENTS} fresh moments of {USERS} users" in verdict.reason
 
 
@@ -95,8 +95,7 @@ def test_every_baseline_counts_and_the_nearest_are_named(knobs: Settings) -> Non
         "beats_last",
     ]
     assert "beats the champion buy-again v1" in verdict.reason
-    assert "beats the baseline recent (" in verdict.reason
-    assert "it beats the other 2 too" in verdict.reason
+    assert verdict.reason.endswith("; it beats recent, last, popular.")
     better = judge(evaluation(measured("dien", 2, 0.04), *others[:2], measured("last", None, 0.1)), knobs)
     assert better.outcome == "rejected"
     assert "is worse than the baseline last" in better.reason
