@@ -8,11 +8,13 @@ home folder, the default here. The home folder itself comes from ``PENCHANT_HOME
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,6 +30,10 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
+
+#: Read by ``infra/bootstrap.sh``.
+_NOT_OURS = {"PENCHANT_PYTHON"}
 
 
 class Settings(BaseSettings):
@@ -54,31 +60,55 @@ class Settings(BaseSettings):
     mlflow_port: Port = 15000
     api_port: Port = 18000
 
-    memory_limit: str = Field("2GB", pattern=r"^\d+(MB|GB)$", description="Memory DuckDB may use before it spills.")
-    threads: int = Field(2, ge=1, description="Threads of DuckDB and tasks that Airflow runs at once.")
+    memory_limit: str = Field(
+        "2GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory DuckDB may use before it spills."
+    )
+    threads: int = Field(2, ge=1, le=256, description="Threads of DuckDB and tasks that Airflow runs at once.")
 
     window_days: tuple[Days, ...] = Field((1, 7, 30), description="Lengths of the behaviour windows, in days.")
     half_life_days: tuple[Days, ...] = Field((7, 30, 90), description="Half-lives of the decayed interest, in days.")
     sequence_length: int = Field(50, ge=1, le=1000, description="Events kept in a user's sequence.")
     history_items: int = Field(1000, ge=1, description="Items kept in a user's item history, latest first.")
-    late_days: int = Field(30, ge=0, description="A row that is later than this many days is quarantined.")
-    history_lag_minutes: int = Field(60, ge=0, description="Assumed delay with which bulk history became known.")
-    gate_history_days: int = Field(28, ge=1, description="Past partitions that the gate compares volume and mix with.")
+    late_days: int = Field(30, ge=0, le=3650, description="A row that is later than this many days is quarantined.")
+    history_lag_minutes: int = Field(
+        60, ge=0, le=100_000, description="Assumed delay with which bulk history became known."
+    )
+    gate_history_days: int = Field(
+        28, ge=1, le=3650, description="Past partitions that the gate compares volume and mix with."
+    )
 
-    fresh_days: int = Field(7, ge=1, description="Last closed days, never trained on: a challenger is judged on them.")
-    validation_days: int = Field(14, ge=1, description="Days before those: they choose the epoch and the baseline.")
-    min_improvement: float = Field(0.0, ge=0, description="NDCG@10 by which the interval's lower bound must win.")
+    fresh_days: Days = Field(7, description="Last closed days, never trained on: a challenger is judged on them.")
+    validation_days: Days = Field(14, description="Days before those: they choose the epoch and the baseline.")
+    min_improvement: float = Field(0.0, ge=0, lt=1, description="NDCG@10 by which the interval's lower bound must win.")
     min_fresh_moments: int = Field(50, ge=2, description="Fresh moments below which no challenger can win.")
     min_fresh_users: int = Field(30, ge=2, description="Different users among them, below which none can win.")
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    api_poll_seconds: float = Field(3.0, gt=0, description="Seconds between looks at the ledger and the features' age.")
-    api_timeout_ms: int = Field(500, ge=10, description="How long the API waits for one answer of Valkey.")
+    api_poll_seconds: float = Field(
+        3.0, gt=0, le=3600, description="Seconds between looks at the ledger and the features' age."
+    )
+    api_timeout_ms: int = Field(500, ge=10, le=60_000, description="How long the API waits for one answer of Valkey.")
     api_body_bytes: int = Field(1_048_576, ge=1024, description="Longest body that the API reads.")
     api_batch_events: int = Field(1000, ge=1, description="Events that one request may bring.")
     api_candidates: int = Field(256, ge=100, le=10_000, description="Items that the model ranks for one answer.")
     clock_tolerance_seconds: int = Field(60, ge=0, description="How far an event may be ahead of the shop's clock.")
     live_events: int = Field(500, ge=1, description="Events of a user since the last closed day that answers see.")
+
+    @field_validator("window_days", "half_life_days")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or list(value) != sorted(set(value)):
+            raise ValueError("name at least one length, each once, the shortest first")
+        return value
+
+    @model_validator(mode="after")
+    def _ports_of_their_own(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in PORTS:
+            other = taken.setdefault(getattr(self, name), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} are both {getattr(self, name)}; give each its own")
+        return self
 
     @field_validator("timezone")
     @classmethod
@@ -130,16 +160,29 @@ def load_settings(home: Path | None = None, **overrides: Any) -> Settings:
         overrides: settings that win over environment and file.
 
     Raises:
-        SettingsError: a value that cannot be used, named with its field.
+        SettingsError: a value that cannot be used, named with its field; or a variable that names no setting.
     """
+    _require_known(os.environ)
     chosen = Path(home or os.environ.get("PENCHANT_HOME") or PROJECT / ".penchant").absolute()
     try:
         return Settings(home=chosen, **overrides)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        lines = [": ".join([*map(str, item["loc"]), item["msg"]]) for item in error.errors()]
         raise SettingsError(
             f"Settings cannot be used: {'; '.join(lines)}.",
             f"Mend them in the environment (PENCHANT_<NAME>) or in {chosen / 'settings.toml'}.",
         ) from error
     except ValueError as error:
         raise SettingsError(f"{chosen / 'settings.toml'} is not valid TOML: {error}.", "Mend or delete it.") from error
+
+
+def _require_known(environment: Mapping[str, str]) -> None:
+    """A misspelt variable would change nothing, and nobody would know."""
+    known = {f"PENCHANT_{name.upper()}" for name in Settings.model_fields} | _NOT_OURS
+    for name in sorted(environment):
+        if name.upper().startswith("PENCHANT_") and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1)
+            raise SettingsError(
+                f"The environment sets {name}, and there is no such setting.",
+                f"Did you mean {near[0]}?" if near else "infra/settings.py lists them all.",
+            )

@@ -36,6 +36,15 @@ def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.Monk
         ('memory_limit = "lots"', "memory_limit"),
         ("treads = 2", "treads"),
         ("threads = ", "not valid TOML"),
+        ("threads = 100000", "threads"),
+        ("window_days = [7, 7]", "window_days: .*each once"),
+        ("window_days = []", "window_days"),
+        ("half_life_days = [30, 7]", "half_life_days: .*shortest first"),
+        ("late_days = 10000000", "late_days"),
+        ("min_improvement = nan", "min_improvement"),
+        ("api_poll_seconds = inf", "api_poll_seconds"),
+        ('memory_limit = "0MB"', "memory_limit"),
+        ("api_port = 18080", "airflow_port and api_port are both 18080"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) -> None:
@@ -43,6 +52,13 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) 
     with pytest.raises(SettingsError, match=named) as refused:
         load_settings(tmp_path)
     assert refused.value.mend
+
+
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENCHANT_TIMEZON", "Europe/London")
+    with pytest.raises(SettingsError, match="PENCHANT_TIMEZON") as refused:
+        load_settings()
+    assert "PENCHANT_TIMEZONE" in refused.value.mend
 
 
 def test_passwords_in_addresses_are_not_shown(tmp_path: Path) -> None:
