@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from dags.assets import EVENTS, FEATURES, every_partition_of
-from dags.defaults import DAY_PARAM, PARTITION_TASK, Params
+from dags.defaults import DAY_PARAM, PARTITION_TASK, Params, no_retry
 from infra.settings import load_settings
 
 with DAG(
@@ -37,7 +37,8 @@ with DAG(
         """Build the feature views of the day, and of closed days before it that are not built."""
         from dags.steps import build, span_of_run
 
-        return build(load_settings(), span_of_run(partition_key, params))
+        with no_retry():
+            return build(load_settings(), span_of_run(partition_key, params))
 
     @task(outlets=[FEATURES])
     def materialise(
@@ -46,7 +47,8 @@ with DAG(
         """Put the rows that changed into the online store."""
         from dags.steps import materialise, span_of_params, span_of_run
 
-        outlet_events[FEATURES].add_partitions(str(span_of_run(partition_key, params).start))
-        return materialise(load_settings(), span_of_params(built))
+        with no_retry():
+            outlet_events[FEATURES].add_partitions(str(span_of_run(partition_key, params).start))
+            return materialise(load_settings(), span_of_params(built))
 
     materialise(build())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
 
 from infra.clock import WallClock
+from infra.errors import PartitionRefused, SettingsError
 from infra.partitions import day_of, day_start
 from infra.pools import PARTITIONS, TRAINING
 from infra.settings import Settings
@@ -31,12 +35,24 @@ PARTITION_TASK: dict[str, Any] = {
     "pool": PARTITIONS,
 }
 
+#: A delivery may be hours late: some five hours of tries, the first after a minute.
+ARRIVAL: dict[str, Any] = {"retries": 13, "retry_delay": timedelta(minutes=1)}
+
 TRAINING_TASK: dict[str, Any] = {
     **PARTITION_TASK,
     "retries": 1,
     "execution_timeout": timedelta(hours=3),
     "pool": TRAINING,
 }
+
+
+@contextmanager
+def no_retry() -> Iterator[None]:
+    """Fail at once where trying again would fail again: a wrong parameter, or rows that the gate refused."""
+    try:
+        yield
+    except (SettingsError, PartitionRefused) as error:
+        raise AirflowFailException(str(error)) from error
 
 
 def end_of_schedule(settings: Settings) -> datetime | None:

@@ -6,14 +6,15 @@ partition of the asset `events` starts `build_features` for the same day.
 
 **A closed day** has the marker `_CLOSED` in its folder and publishes an empty partition.
 
-**When it fails**: *no delivery* means that the folder of the day is missing; the task tries again
-with growing pauses. Put the file there, or release the day with `penchant skip DAY --reason …`.
-*Refused* means that the gate stopped the day: the message names the rule, the rows and the report.
+**When it fails**: *Nothing arrived* means that the folder of the day is missing or empty; the task tries
+again with growing pauses for some five hours. Put the file there, or release the day with
+`penchant skip DAY --reason …`.
+*Partition DAY, delivery …* comes from the gate: the message names the rules, the rows and the report.
 
 **By hand**: trigger it with `day`, and leave the logical date empty: Airflow leaves out the tasks of a
 run whose logical date is after the last midnight of a shop that lives in the past, such as the demo's.
 
-**Again**: clear the run or back the day up with `penchant airflow backfill create --dag-id ingest_events
+**Again**: clear the run or backfill the day with `penchant airflow backfill create --dag-id ingest_events
 --from-date DAY --to-date DAY --reprocess-behavior completed`; the same delivery gives the same bytes.
 """
 
@@ -24,7 +25,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from dags.assets import EVENTS, daily
-from dags.defaults import DAY_PARAM, PARTITION_TASK, START, Params, end_of_schedule
+from dags.defaults import ARRIVAL, DAY_PARAM, PARTITION_TASK, START, Params, end_of_schedule, no_retry
 from infra.settings import load_settings
 
 settings = load_settings()
@@ -42,19 +43,21 @@ with DAG(
     tags=["penchant", "ingest"],
 ) as dag:
 
-    @task
+    @task(**ARRIVAL)
     def ingest(partition_key: str | None = None, params: Params = None) -> list[str]:
         """Parse what arrived for the day into staged deliveries; returns their ids."""
         from dags.steps import ingest_day, span_of_run
 
-        return ingest_day(load_settings(), span_of_run(partition_key, params))
+        with no_retry():
+            return ingest_day(load_settings(), span_of_run(partition_key, params))
 
     @task
     def gate(deliveries: list[str], partition_key: str | None = None, params: Params = None) -> list[str]:
         """Hold the staged deliveries against the expectations; a critical failure stops the day."""
         from dags.steps import check, span_of_run
 
-        return check(load_settings(), deliveries, span_of_run(partition_key, params))
+        with no_retry():
+            return check(load_settings(), deliveries, span_of_run(partition_key, params))
 
     @task(outlets=[EVENTS])
     def publish(
@@ -63,8 +66,9 @@ with DAG(
         """Move the deliveries into the event log and close the day."""
         from dags.steps import publish, span_of_run
 
-        span = span_of_run(partition_key, params)
-        outlet_events[EVENTS].add_partitions(str(span.start))
-        return publish(load_settings(), deliveries, span)
+        with no_retry():
+            span = span_of_run(partition_key, params)
+            outlet_events[EVENTS].add_partitions(str(span.start))
+            return publish(load_settings(), deliveries, span)
 
     publish(gate(ingest()))

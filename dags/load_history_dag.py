@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, PartitionedAtRuntime, task
 
 from dags.assets import HISTORY
-from dags.defaults import PARTITION_TASK
+from dags.defaults import PARTITION_TASK, no_retry
 from infra.settings import load_settings
 
 with DAG(
@@ -39,36 +39,41 @@ with DAG(
         """Parse the files into staged deliveries; returns their ids."""
         from dags.steps import ingest_history, span_of_params
 
-        return ingest_history(load_settings(), span_of_params(params))
+        with no_retry():
+            return ingest_history(load_settings(), span_of_params(params))
 
     @task
     def gate(deliveries: list[str], params: dict[str, Any] | None = None) -> list[str]:
         """Hold every staged delivery against the expectations; a critical failure stops the run."""
         from dags.steps import check, span_of_params
 
-        return check(load_settings(), deliveries, span_of_params(params))
+        with no_retry():
+            return check(load_settings(), deliveries, span_of_params(params))
 
     @task
     def publish(deliveries: list[str], params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Move the deliveries into the event log and close the days of the span."""
         from dags.steps import publish, span_of_params
 
-        return publish(load_settings(), deliveries, span_of_params(params))
+        with no_retry():
+            return publish(load_settings(), deliveries, span_of_params(params))
 
     @task
     def build(params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Build tiles, windows, interest, sequences and item statistics of the span."""
         from dags.steps import build, span_of_params
 
-        return build(load_settings(), span_of_params(params))
+        with no_retry():
+            return build(load_settings(), span_of_params(params))
 
     @task(outlets=[HISTORY])
     def materialise(params: dict[str, Any] | None = None, *, outlet_events: Any = None) -> dict[str, Any]:
         """Load the latest row of every user and item into the online store."""
         from dags.steps import materialise, span_of_params
 
-        span = span_of_params(params)
-        outlet_events[HISTORY].add_partitions(str(span))
-        return materialise(load_settings(), span)
+        with no_retry():
+            span = span_of_params(params)
+            outlet_events[HISTORY].add_partitions(str(span))
+            return materialise(load_settings(), span)
 
     publish(gate(ingest())) >> build() >> materialise()

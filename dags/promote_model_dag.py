@@ -26,7 +26,7 @@ with DAG(
     max_active_runs=1,
     default_args=TRAINING_TASK,
     doc_md=__doc__,
-    params={"version": Param(None, type=["null", "string"], description="Version of a run by hand.")},
+    params={"version": Param(None, type=["null", "integer", "string"], description="Version of a run by hand.")},
     tags=["penchant", "promotion"],
 ) as dag:
 

@@ -48,11 +48,12 @@ def span_of_params(params: dict[str, Any] | None) -> Span:
 def ingest_day(settings: Settings, span: Span) -> list[str]:
     """Stage what arrived for one day, files and inbox; returns the deliveries."""
     from features.events.arrivals import take_day
-    from infra.database import engine
+    from infra.database import answering, engine
 
     database = engine(settings)
     try:
-        taken = take_day(settings, settings.source, span.start, inbox=database)
+        with answering(settings):
+            taken = take_day(settings, settings.source, span.start, inbox=database)
     finally:
         database.dispose()
     return _told(taken)
@@ -91,13 +92,13 @@ def publish(settings: Settings, deliveries: list[str], span: Span) -> dict[str, 
 
 
 def build(settings: Settings, span: Span) -> dict[str, Any]:
-    """Build the features of the span, and of closed days before it that nobody has built."""
+    """Build the features of the span, of closed days before it that nobody has built, and of changed days."""
     from features.build import build as build_views
-    from features.days import unbuilt_through
+    from features.days import due
 
-    due = Span(min(span.start, unbuilt_through(settings, span.start).start), span.end)
-    built = build_views(settings, due, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
-    return {"start": str(due.start), "end": str(due.end), **built}
+    whole = due(settings, span)
+    built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
+    return {"start": str(whole.start), "end": str(whole.end), **built}
 
 
 def materialise(settings: Settings, span: Span) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def train(settings: Settings) -> dict[str, Any]:
     }
 
 
-def challenge(settings: Settings, version: str | None) -> dict[str, Any]:
+def challenge(settings: Settings, version: str | int | None) -> dict[str, Any]:
     """Measure a version (the newest challenger when None) on the fresh days, beside its rivals."""
     from infra.registry import Registry
     from infra.versions import CHALLENGER
@@ -155,7 +156,7 @@ def decide(settings: Settings, verdict: dict[str, Any], actor: str) -> dict[str,
             registry.reject(version, actor, reason, verdict=verdict)
         champion = registry.champion()
     if champion is None:
-        raise RegistryError("Nothing serves after the decision.", "Look at the ledger: penchant status.")
+        raise RegistryError("Nothing serves after the decision.", "Look at the ledger: penchant ledger.")
     return {"outcome": verdict["outcome"], "reason": reason, "version": champion.version}
 
 

@@ -37,6 +37,22 @@ def unbuilt_through(settings: Settings, day: date) -> Span:
     return Span(start, day + timedelta(days=1))
 
 
+def due(settings: Settings, span: Span) -> Span:
+    """What must be built to have ``span``: also closed days before it that nobody has built, and, where the
+    events of a built day changed since (a late row, a delivery that came again), every built day from there on.
+    """
+    start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
+    built = built_days(settings)
+    if changed := [day for day in built if _changed_since(settings.lake, day)]:
+        start, end = min(start, changed[0]), max(end, built[-1] + timedelta(days=1))
+    return Span(start, end)
+
+
+def _changed_since(lake: Lake, day: date) -> bool:
+    """Whether the partition was written after the tiles, which are the first thing that is built of a day."""
+    return lake.partition(day).stat().st_mtime_ns > lake.tiles(day).stat().st_mtime_ns
+
+
 def require_closed(settings: Settings, span: Span) -> None:
     """Hold that ``span`` is closed and that everything before it is built.
 

@@ -85,11 +85,6 @@ class AirflowApi:
         events = [entry.get("event", "") for entry in self._log(dag_id, run_id, task_id)]
         return "\n".join("\n".join(events).splitlines()[-lines:])
 
-    def last_said(self, dag_id: str, run_id: str, task_id: str) -> str:
-        """What the task printed last; empty when it printed nothing yet."""
-        printed = [entry for entry in self._log(dag_id, run_id, task_id) if entry.get("logger") == "task.stdout"]
-        return str(printed[-1]["event"]) if printed else ""
-
     def _log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
         """The entries of the newest try's log."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"

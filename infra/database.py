@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -99,6 +101,23 @@ def _create(connection: Connection, name: str) -> bool:
             f"Create {', '.join(DATABASES)} by hand, or give the user CREATEDB.",
         ) from error
     return True
+
+
+@contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """Turn a server that cannot be reached into an error that a person can act on.
+
+    Raises:
+        ServiceError: PostgreSQL does not answer, or its tables are not there yet.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        raise _unreachable(settings, error) from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", "") != "42P01":  # undefined_table
+            raise
+        raise ServiceError("The database has no tables yet.", "Make them with 'penchant up'.") from error
 
 
 def _unreachable(settings: Settings, error: OperationalError) -> ServiceError:

@@ -30,6 +30,7 @@ CHATTY = (
     "airflow.dag_processing.manager.DagFileProcessorManager",
     "airflow.models.dag",
     "airflow.serialization.definitions.dag",
+    "great_expectations",
 )
 
 
@@ -83,6 +84,21 @@ def prepare_airflow(settings: Settings) -> bool:
         raise ServiceError(f"Airflow could not make its tables: {' | '.join(words)}", f"The log is {log}.")
     write_json(_mark(settings), {"airflow": version("apache-airflow"), "revision": _revision(settings)})
     return True
+
+
+def last_said(settings: Settings, dag_id: str, run_id: str, task_id: str) -> str:
+    """What the newest try of a task printed last; empty when it printed nothing yet.
+
+    Read from its file: of a task that still runs, Airflow's API asks a server of logs, and none is needed here.
+    """
+    folder = airflow_home(settings) / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+    tries = sorted(folder.glob("attempt=*.log"), key=lambda path: (len(path.name), path.name))
+    if not tries:
+        return ""
+    lines = tries[-1].read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}\n"))
+    printed = [entry["event"] for entry in entries if entry.get("logger") == "task.stdout"]
+    return str(printed[-1]) if printed else ""
 
 
 def _core(settings: Settings) -> dict[str, str]:

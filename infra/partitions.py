@@ -49,6 +49,20 @@ def day_end(day: date, zone: ZoneInfo) -> datetime:
     return day_start(day + timedelta(days=1), zone)
 
 
+def require_over(span: Span, now: datetime, zone: ZoneInfo) -> None:
+    """Hold that the days of ``span`` are over at the moment ``now``.
+
+    Raises:
+        SettingsError: they are not: what still happens on them would have no place.
+    """
+    if day_start(span.end, zone) > now:
+        last = span.end - timedelta(days=1)
+        raise SettingsError(
+            f"The day {last} is not over: the shop's clock shows {now.astimezone(zone):%Y-%m-%d %H:%M}.",
+            "Take only days that are over, or set the clock.",
+        )
+
+
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The shop's day that holds ``moment``."""
     return moment.astimezone(zone).date()

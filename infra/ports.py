@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+from itertools import islice
 
 import psutil
 
@@ -27,11 +28,16 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, for tests and trials.
+    """A port that nobody listens on now, for tests and trials; see ``free_ports``."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nobody listens on now.
 
     Below those that the system hands to outgoing connections: one of them could be gone a second later.
     """
-    return next(port for port in _shuffled(range(20_000, 32_000)) if is_free(port))
+    return list(islice((port for port in _shuffled(range(20_000, 32_000)) if is_free(port)), count))
 
 
 def require_free(port: int, setting: str, server: str) -> None:

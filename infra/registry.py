@@ -131,7 +131,7 @@ class Registry:
             stack = seated(self.history())
             if len(stack) < 2:
                 raise RegistryError(
-                    f"There is no champion to go back to: {len(stack)} served so far.", "Promote a version instead."
+                    "There is no champion before the present one to go back to.", "Promote a version instead."
                 )
             before = _told(self.versions.get(stack[-2].version), stack[-2].run_id, stack[-2].data_digest)
             return self._decisions.decide("rollback", before, stack[-1], actor, reason, None)

@@ -42,7 +42,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "ready": states["api"] == "well" and is_ready(settings),
         "airflow": log_in(settings),
         "lake": lake_status(settings),
-        "champion": champion(settings) if states["postgres"] == "well" else None,
+        "champion": champion(settings) if states["postgres"] == "well" else "unknown",
     }
 
 

@@ -83,9 +83,7 @@ def answering(settings: Settings) -> Iterator[None]:
         yield
     except MlflowException as error:
         if error.error_code in _ABSENT and _answers(settings):
-            raise RegistryError(
-                f"MLflow refuses: {error.message}", "See what there is with 'penchant status'."
-            ) from error
+            raise RegistryError(f"MLflow refuses: {error.message}", "MLflow's own pages show what there is.") from error
         raise _failed(settings, str(error.message)) from error
     except RequestException as error:
         raise _failed(settings, str(error)) from error

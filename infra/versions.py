@@ -75,7 +75,8 @@ class Versions:
                 return _version(self._client.get_model_version(self._model, str(version)))
         except RegistryError as error:
             raise RegistryError(
-                f"There is no version {version} of {self._model}.", "See the versions with 'penchant status'."
+                f"There is no version {version} of {self._model}.",
+                "MLflow's page of the model lists them; 'penchant ledger' those that were judged.",
             ) from error
 
     def all(self) -> list[Version]:

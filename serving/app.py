@@ -28,7 +28,7 @@ What the shop's users are interested in, and what to show them.
 Post behaviour to `/v1/events`; it counts from the next answer on. Every error is an
 [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem document. Prices are in minor units, times in ISO 8601.
 
-This page fetches its script from a CDN; without one, read [openapi.json](/openapi.json).
+The same for programs: [openapi.json](/openapi.json).
 """
 
 Connect = Callable[[Settings], Parts]

@@ -134,4 +134,4 @@ def _times(count: int) -> str:
 
 def _ago(elapsed_us: int) -> str:
     days = max(0, elapsed_us) // DAY_US
-    return {0: "within a day", 1: "a day ago"}.get(days, f"{days} days ago")
+    return {0: "less than a day ago", 1: "a day ago"}.get(days, f"{days} days ago")

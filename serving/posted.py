@@ -63,7 +63,6 @@ EXAMPLE: Final[JsonDict] = {
     "user_id": "13085",
     "item_id": "85048",
     "event_type": "view",
-    "occurred_at": "2010-12-10T09:30:00+00:00",
     "session_id": "s-77",
     "dwell_ms": 42000,
 }

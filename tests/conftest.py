@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from infra.ports import free_port
+from infra.ports import free_ports
 from infra.settings import Settings, load_settings
 
 PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
@@ -43,7 +43,7 @@ def make_settings() -> Callable[..., Settings]:
     """Make the Settings of one home folder with ports that are free now; keywords override settings."""
 
     def make(home: Path, **overrides: Any) -> Settings:
-        return load_settings(home, **{**{name: free_port() for name in PORTS}, **overrides})
+        return load_settings(home, **{**dict(zip(PORTS, free_ports(len(PORTS)), strict=True)), **overrides})
 
     return make
 

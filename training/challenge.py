@@ -45,7 +45,8 @@ def challenge(
 
     Args:
         actor: who asks, for the ledger.
-        seat: where nothing serves yet, first let the best baseline serve.
+        seat: let it count: where nothing serves yet, first let the best baseline serve, and write the
+            figures to the challenger's run.
 
     Returns:
         the id to give to ``infra.evaluations.load_evaluation``.
@@ -71,7 +72,8 @@ def challenge(
     measured = measure(rivals, own, on_progress)
     evaluation = _evaluation(measured, challenger, baseline, holder)
     save_evaluation(settings.lake, evaluation)
-    _log(settings, challenger, evaluation, {rival.label: figures for rival, figures in measured})
+    if seat:
+        _log(settings, challenger, evaluation, {rival.label: figures for rival, figures in measured})
     return evaluation.id
 
 

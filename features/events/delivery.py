@@ -18,7 +18,7 @@ from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_m
 from features.events.reading import DATA_SUFFIXES
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
-from infra.partitions import Span
+from infra.partitions import Span, require_over
 from infra.settings import Settings
 
 CLOSED_MARKER: Final = "_CLOSED"
@@ -71,6 +71,7 @@ def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
     Raises:
         DeliveryError: no reason, or the day has files.
     """
+    require_over(Span.of_day(day), settings.shop_clock().now(), settings.zone)
     folder = settings.lake.landing_day(source, day)
     if not reason.strip():
         raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")

@@ -24,7 +24,7 @@ from features.events.scratch import scratch
 from features.events.sources import Source, source_named
 from features.events.staging import write_events, write_quarantine
 from infra.lake import written_aside
-from infra.partitions import Span, day_end, day_start
+from infra.partitions import Span, day_end, day_start, require_over
 from infra.settings import Settings
 
 
@@ -55,7 +55,9 @@ def ingest(
 
     Raises:
         DeliveryError: a file that cannot be read as a whole; nothing has changed.
+        SettingsError: the days are not over by the shop's clock.
     """
+    require_over(span, settings.shop_clock().now(), settings.zone)
     adapter = source_named(source)
     described = describe(files)
     manifest = Manifest(

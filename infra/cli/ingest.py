@@ -51,8 +51,7 @@ def ingest(
         steps.check(settings, deliveries, span)
         steps.publish(settings, deliveries, span)
         if features:
-            steps.build(settings, span)
-            steps.materialise(settings, span)
+            steps.materialise(settings, steps.span_of_params(steps.build(settings, span)))
     _show(settings, deliveries, as_json)
 
 

@@ -7,6 +7,7 @@ needs it, so that ``penchant --help`` answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -42,6 +43,8 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the script ``penchant``: 0 is success, 1 a failure, 2 bad input or a bad setting."""
+    # TensorFlow greets with what the processor can do, on stderr
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         build()()
     except PenchantError as error:

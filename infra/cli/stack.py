@@ -144,5 +144,8 @@ def _show_more(console: Console, found: dict[str, Any]) -> None:
     )
     days = f"{lake['closed_days']} closed days"
     console.print(f"Lake: {days}, {lake['first_day']} to {lake['last_day']}" if lake["closed_days"] else "Lake: empty")
+    if champion == "unknown":
+        console.print("Champion: unknown while PostgreSQL does not run")
+        return
     serves = f"{champion['model']} version {champion['version']}, since {champion['since']}" if champion else "none yet"
     console.print(f"Champion: {serves}")

@@ -49,7 +49,7 @@ def evaluate(
     strict: Annotated[bool, typer.Option(help=f"Exit with {LOST} if the gate would reject it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a version on its fresh days beside the champion and the best baseline; decides nothing."""
+    """Measure a version on its fresh days beside the champion and the baselines; decides and records nothing."""
     from infra.cli.output import print_json
     from infra.evaluations import load_evaluation
     from infra.settings import load_settings
@@ -106,7 +106,9 @@ def _show_verdict(verdict: Verdict) -> None:
     for one in content["comparisons"]:
         figures[f"{named(one['model'], one['version'])} ({one['role']})"] = one["figures"]
     _table(console, "Fresh days (95 % interval)", figures)
-    console.print(f"[{'green' if verdict.promoted else 'yellow'}]{verdict.outcome}[/]: {escape(verdict.reason)}")
+    console.print(
+        f"[{'green' if verdict.promoted else 'yellow'}]would be {verdict.outcome}[/]: {escape(verdict.reason)}"
+    )
 
 
 def _table(console: Any, title: str, figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:

@@ -93,6 +93,26 @@ def test_every_task_retries_with_growing_pauses_in_a_pool_and_ends(read: dict[st
         assert task["pool"] in ("partitions", "training")
 
 
+def test_a_delivery_that_is_hours_late_is_waited_for(read: dict[str, Any]) -> None:
+    dag = read["dags"]["ingest_events"]
+    assert [task["retries"] for task in dag["settings"]] == [13, 3, 3]
+
+
+def test_what_cannot_get_better_is_not_tried_again() -> None:
+    code = """
+from airflow.sdk.exceptions import AirflowFailException
+from dags.defaults import no_retry
+from dags.steps import span_of_run
+try:
+    with no_retry():
+        span_of_run(None, {"day": None})
+except AirflowFailException as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "Give a run by hand the parameter day" in done.stdout
+
+
 def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
     assert {dag_id: dag["outlets"] for dag_id, dag in read["dags"].items()} == {
         "load_history": ["history"],

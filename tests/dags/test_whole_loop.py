@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.ports import free_port
+from infra.ports import free_ports
 from infra.settings import PROJECT
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(900)]
@@ -30,7 +30,7 @@ def penchant(home: Path, ports: dict[str, str], *arguments: str) -> subprocess.C
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
-    return {f"PENCHANT_{name}": str(free_port()) for name in PORTS}
+    return {f"PENCHANT_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from features import build as building
 from features import chain
 from features.build import build
-from features.days import built_days, unbuilt_through, views_of
+from features.days import built_days, due, unbuilt_through, views_of
 from features.state import Live, advance, from_row
 from infra.errors import FeatureError
 from infra.lake import read_json, write_json
@@ -47,6 +47,18 @@ def shop(settings: Settings, shop_of: Any, event_of: Any) -> Any:
     ]
     made.publish(SPAN, events)
     return made
+
+
+def test_a_changed_day_is_due_with_all_that_were_built_after_it(shop: Any) -> None:
+    settings, last = shop.settings, Span.of_day(START + timedelta(days=5))
+    build(settings, Span(START, last.start))
+    assert due(settings, last) == last
+    changed = settings.lake.partition(START + timedelta(days=1))
+    write_json(changed, read_json(changed))
+    assert due(settings, Span.of_day(START)) == Span(START, last.start)
+    assert due(settings, last) == Span(START + timedelta(days=1), last.end)
+    build(settings, due(settings, last))
+    assert due(settings, last) == last
 
 
 def test_counts_rows_of_every_view(shop: Any) -> None:

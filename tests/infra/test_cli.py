@@ -83,7 +83,11 @@ def test_status_of_an_empty_home_as_json(tmp_path: Path, settings: Settings) -> 
     found = json.loads(done.stdout)
     assert {server["name"] for server in found["servers"]} == {"postgres", "valkey", *PARTS}
     assert {server["state"] for server in found["servers"]} == {"stopped"}
-    assert (found["champion"], found["lake"]["closed_days"], found["airflow"]["user"]) == (None, 0, "admin")
+    assert (found["champion"], found["lake"]["closed_days"], found["airflow"]["user"]) == (
+        "unknown",
+        0,
+        "admin",
+    )
 
 
 def test_down_with_nothing_running_says_so(tmp_path: Path) -> None:

@@ -33,9 +33,11 @@ def penchant(services: Settings, tmp_path: Path) -> Penchant:
         "PENCHANT_POSTGRES_URL": server_url(services).render_as_string(hide_password=False),
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "infra.cli.main", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(
+            command, env={**environment, **more}, capture_output=True, text=True, check=False, timeout=120
+        )
 
     return run
 
@@ -81,6 +83,24 @@ def test_days_that_are_not_clear_exit_2(penchant: Penchant, log: Path, days: tup
     done = penchant("ingest", str(log), *days)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--day" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["ingest", "skip"])
+def test_a_day_that_is_not_over_is_refused(penchant: Penchant, log: Path, command: str, tmp_path: Path) -> None:
+    given = {"ingest": [str(log), "--day", "2010-12-10"], "skip": ["2110-12-10", "--reason", "far away"]}
+    done = penchant(command, *given[command])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not over: the shop's clock shows 2010-12-10 01:00" in done.stderr
+    assert not list((tmp_path / "home").rglob("*.parquet"))
+
+
+def test_a_postgresql_that_is_down_is_told_in_a_sentence(penchant: Penchant) -> None:
+    missing = penchant("skip", "2010-12-02", "--reason", "the shop lost it")
+    assert missing.returncode == 0
+    done = penchant("ingest", "--day", "2010-12-02", PENCHANT_POSTGRES_URL="postgresql://nobody:x@127.0.0.1:9")
+    assert done.returncode == 1
+    assert "PostgreSQL at 127.0.0.1:9 does not let us in" in done.stderr
     assert "Traceback" not in done.stderr
 
 

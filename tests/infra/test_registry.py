@@ -134,7 +134,7 @@ def test_rolling_back_goes_down_the_stack(registry: Registry) -> None:
     assert serving(registry) == 2
     assert registry.rollback("ann", "that one too").version == 1
     assert serving(registry) == 1
-    with pytest.raises(RegistryError, match="no champion to go back to"):
+    with pytest.raises(RegistryError, match="no champion before the present one"):
         registry.rollback("ann", "even that")
     assert registry.promote(3, "ann", "mended").previous_version == 1
     assert registry.rollback("ann", "no").data_digest == "d0"
@@ -280,3 +280,26 @@ def test_versions_are_listed_oldest_first(registry: Registry) -> None:
 def test_a_ledger_without_a_server_says_so(settings: Settings) -> None:
     with Ledger(settings, "any") as ledger, pytest.raises(ServiceError, match="does not answer"):
         ledger.champion()
+
+
+def test_the_demo_reports_a_champion_that_a_person_chose(registry: Registry, tracked: Settings) -> None:
+    from infra.cli.demo.report import decision
+
+    figures = {"ndcg_10": {"value": 0.3, "low": 0.2, "high": 0.4}}
+    rival = {"model": "m0", "version": 1, "figures": figures}
+    verdict = {
+        "version": 2,
+        "model": "m1",
+        "outcome": "rejected",
+        "reason": "no",
+        "figures": figures,
+        "comparisons": [rival],
+    }
+    assert decision(tracked, registry.ledger.model) == {}
+    registry.first_champion(1, "dag", "first")
+    registry.reject(2, "dag", "no", verdict=verdict)
+    registry.promote(3, "ann", "it recommends umbrellas", verdict={"outcome": "by hand"})
+
+    found = decision(tracked, registry.ledger.model)
+    assert found["model"] == {"name": "m2", "version": 3, "alias": "champion"}
+    assert (found["verdict"], found["metrics"]["model"], list(found["baselines"])) == ("rejected", "m1", ["m0"])

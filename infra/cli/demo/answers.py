@@ -22,9 +22,10 @@ USUAL_DAYS = 12
 
 @dataclass(frozen=True)
 class Answers:
-    """What the API said about one user before and after an event, and which event that was."""
+    """What the API said about one user before and after an event, which event that was, and its item's title."""
 
     user_id: str
+    title: str
     interest: dict[str, Any]
     before: dict[str, Any]
     event: dict[str, Any]
@@ -54,7 +55,7 @@ def ask(address: str, settings: Settings, last_days: Span) -> Answers:
         event = {"event_type": "purchase", "user_id": user_id, "item_id": below["item_id"], "quantity": 1}
         _content(client.post("/v1/events", json=event))
         after = _recommended(client, user_id, LIMIT)
-    return Answers(user_id, interest, before, event, after)
+    return Answers(user_id, below["title"], interest, before, event, after)
 
 
 def regular_customer(settings: Settings, last_days: Span) -> str:

@@ -127,7 +127,7 @@ class _Run:
                 return
             airflow = self._airflow()
             run_id = airflow.trigger("load_history", {"start": str(days.start), "end": str(days.end)})
-            finish(airflow, "load_history", run_id, say)
+            finish(airflow, self.settings, "load_history", run_id, say)
 
     def back_up_days(self, landed: Landed) -> None:
         from infra.cli.demo.scheduler import back_up_days
@@ -150,11 +150,11 @@ class _Run:
             if known := decision(self.settings):
                 self._reuse(f"version {known['model']['version']} serves, judged before")
             else:
-                finish(airflow, "train_interest", airflow.trigger("train_interest"), say)
+                finish(airflow, self.settings, "train_interest", airflow.trigger("train_interest"), say)
         with self.stages.stage("judge", "Judge the model on the days that it has not seen") as say:
             if not known:
                 run = next_run(airflow, "promote_model", judged, say)
-                finish(airflow, "promote_model", run.run_id, say)
+                finish(airflow, self.settings, "promote_model", run.run_id, say)
 
     def answer(self, landed: Landed) -> Any:
         from infra.cli.demo.answers import ask, serves

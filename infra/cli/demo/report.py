@@ -10,7 +10,10 @@ from rich.table import Table
 
 from features.events.manifest import published
 from infra.cli.demo.answers import Answers
+from infra.ledger import Ledger
+from infra.registry import Registry
 from infra.settings import Settings
+from infra.tracking import MODEL_NAME
 
 TITLE_WIDTH = 26
 MEASURES = ("ndcg_10", "recall_10", "hit_10")
@@ -30,29 +33,32 @@ def accounting(settings: Settings) -> dict[str, Any]:
     return {**counted, "quarantined": dict(sorted(reasons.items())), "partitions": len(settings.lake.closed_days())}
 
 
-def decision(settings: Settings) -> dict[str, Any]:
-    """What the ledger says: the champion, the last verdict, and the figures that it rests on."""
-    from infra.ledger import Ledger
-    from infra.tracking import MODEL_NAME
-
-    with Ledger(settings, MODEL_NAME) as ledger:
+def decision(settings: Settings, model: str = MODEL_NAME) -> dict[str, Any]:
+    """What the ledger says about the registered ``model``: champion, verdict, and the figures that it rests on."""
+    with Ledger(settings, model) as ledger:
         champion = ledger.champion()
-        judged = [entry for entry in ledger.entries() if entry.action in ("promote", "reject") and entry.verdict]
+        judged = [entry.verdict for entry in ledger.entries() if "comparisons" in entry.verdict]
     if champion is None or not judged:
         return {}
-    verdict = judged[-1].verdict
+    # the champion's own verdict, else the last one: a person may have put another version in its place
+    verdict = next((one for one in reversed(judged) if one["version"] == champion.version), judged[-1])
     rivals = {
         other["model"]: other["figures"] for other in verdict["comparisons"] if other["model"] != verdict["model"]
     }
     baselines = dict(sorted(rivals.items(), key=lambda rival: -rival[1]["ndcg_10"]["value"]))
-    names = {verdict["version"]: verdict["model"], **{one["version"]: one["model"] for one in verdict["comparisons"]}}
     return {
-        "model": {"name": names[champion.version], "version": champion.version, "alias": "champion"},
+        "model": {"name": _name(settings, model, champion.version), "version": champion.version, "alias": "champion"},
         "verdict": verdict["outcome"],
         "reason": verdict["reason"],
         "metrics": {"model": verdict["model"], **verdict["figures"]},
         "baselines": baselines,
     }
+
+
+def _name(settings: Settings, model: str, version: int) -> str:
+    """What a registered version is called."""
+    with Registry(settings, model) as registry:
+        return registry.versions.get(version).name
 
 
 def answered(answers: Answers) -> dict[str, Any]:
@@ -106,7 +112,7 @@ def _interests(answers: Answers) -> Table:
 
 def _recommended(answers: Answers) -> Table:
     model = answers.after["model"]
-    event = f"a purchase of {answers.event['item_id']}"
+    event = f"a purchase of {answers.title}"
     title = f"Recommended by {model['name']} version {model['version']}, before and after {event}"
     table = _table(title, "now", "before", "item", "why")
     places = {item["item_id"]: place for place, item in enumerate(answers.before["items"], start=1)}

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from infra.errors import SettingsError
 from infra.lake import write_json, written_aside
 from infra.partitions import Span, day_end
 from infra.settings import PROJECT, Settings
@@ -52,12 +53,23 @@ def land(settings: Settings, history_days: int | None = None) -> Landed:
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.read_parquet(str(SAMPLE)).create_view("sample")
-        history = settings.lake.landing_history(SOURCE) / "online_retail_ii.parquet"
+        history = settings.lake.landing_history(SOURCE) / f"online_retail_ii_{start}_{split}.parquet"
+        _require_same(history)
         within = f"InvoiceDate >= '{start}' AND InvoiceDate < '{split}'"
         _copy(connection, within, history, "PARQUET, COMPRESSION ZSTD")
         for day in landed.days.days():
             _land_day(connection, settings, day)
     return landed
+
+
+def _require_same(history: Path) -> None:
+    """One home holds one demo: more days of history beside those that are there would be loaded twice."""
+    others = [path.name for path in history.parent.glob("online_retail_ii_*.parquet") if path != history]
+    if others:
+        raise SettingsError(
+            f"This home was begun with other days of history: {others[0]}.",
+            "Type the same --history-days again, or delete the home folder to begin anew.",
+        )
 
 
 def _land_day(connection: DuckDBPyConnection, settings: Settings, day: date) -> None:

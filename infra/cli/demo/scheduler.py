@@ -9,7 +9,9 @@ from typing import Any
 from infra.airflow_api import FINISHED, AirflowApi, DagRun
 from infra.cli.demo.progress import Say
 from infra.errors import ServiceError
+from infra.orchestrator import last_said
 from infra.partitions import Span
+from infra.settings import Settings
 
 DAILY = ("ingest_events", "build_features")
 DAGS = ("load_history", "ingest_events", "build_features", "train_interest", "promote_model")
@@ -33,7 +35,9 @@ def wait_for_dags(airflow: AirflowApi, say: Say, seconds: float = 180) -> None:
     airflow.wait(known, seconds, "reading the DAG files")
 
 
-def finish(airflow: AirflowApi, dag_id: str, run_id: str, say: Say, seconds: float = 3600) -> DagRun:
+def finish(
+    airflow: AirflowApi, settings: Settings, dag_id: str, run_id: str, say: Say, seconds: float = 3600
+) -> DagRun:
     """Wait for one run, showing its tasks.
 
     Raises:
@@ -44,7 +48,7 @@ def finish(airflow: AirflowApi, dag_id: str, run_id: str, say: Say, seconds: flo
         tasks = airflow.tasks(dag_id, run_id)
         done = sum(state == "success" for state in tasks.values())
         running = [task for task, state in tasks.items() if state == "running"]
-        said = airflow.last_said(dag_id, run_id, running[0]) if running else ""
+        said = last_said(settings, dag_id, run_id, running[0]) if running else ""
         news = f"{running[0]}: {said}" if said else _states(tasks) or "scheduling"
         say(f"{done} of {len(tasks)} tasks done; {news}")
         run = next(run for run in airflow.runs(dag_id) if run.run_id == run_id)
