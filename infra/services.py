@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from infra.errors import MachineError, ServiceError
+from infra.locks import one_at_a_time
 from infra.postgres import postgres_answers, start_postgres, stop_postgres
 from infra.settings import Settings
 from infra.valkey import start_valkey, stop_valkey, valkey_answers
@@ -24,26 +22,16 @@ def start_services(settings: Settings) -> dict[str, str]:
     Raises:
         MachineError, ServiceError: one of them cannot be had; says why, and how to mend it.
     """
-    with one_at_a_time(settings):
+    with one_at_a_time(settings, "services"):
         _require_space(settings)
         return {"postgres": _postgres(settings), "valkey": _valkey(settings)}
 
 
 def stop_services(settings: Settings) -> list[str]:
     """Stop the embedded servers; returns the names of those that ran."""
-    with one_at_a_time(settings):
+    with one_at_a_time(settings, "services"):
         stopped = {"valkey": stop_valkey(settings), "postgres": stop_postgres(settings)}
     return [name for name, ran in stopped.items() if ran]
-
-
-@contextmanager
-def one_at_a_time(settings: Settings, what: str = "services") -> Iterator[None]:
-    """Let one process at a time start or stop this home's ``what``; the next one waits."""
-    lock = settings.home / "run" / f"{what}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _require_space(settings: Settings) -> None:

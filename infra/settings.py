@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnusableSource
 
 from infra.clock import Clock, parse_clock
 from infra.errors import SettingsError
@@ -115,8 +116,10 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder, such as Europe
             raise ValueError("not a time zone; use a name such as Europe/London") from error
+        if value.startswith(("posix/", "right/")) or value == "localtime":
+            raise ValueError("not a name that a database knows; use one such as Europe/London")
         return value
 
     @field_validator("clock")
@@ -171,6 +174,10 @@ def load_settings(home: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(
             f"Settings cannot be used: {'; '.join(lines)}.",
             f"Mend them in the environment (PENCHANT_<NAME>) or in {chosen / 'settings.toml'}.",
+        ) from error
+    except UnusableSource as error:
+        raise SettingsError(
+            f"A setting of the environment cannot be read: {error}.", "Lists are written as JSON, such as [1, 7, 30]."
         ) from error
     except ValueError as error:
         raise SettingsError(f"{chosen / 'settings.toml'} is not valid TOML: {error}.", "Mend or delete it.") from error

@@ -14,12 +14,13 @@ from infra.database import create_databases, migrate
 from infra.errors import ServiceError
 from infra.health import well
 from infra.ledger import Ledger
+from infra.locks import one_at_a_time
 from infra.orchestrator import prepare_airflow
 from infra.parts import AIRFLOW, PARTS, part
 from infra.pools import ensure_pools
 from infra.ports import require_free
 from infra.processes import end_orphans, end_processes, log_path, running, start_process
-from infra.services import one_at_a_time, start_services, stop_services
+from infra.services import start_services, stop_services
 from infra.settings import Settings
 from infra.tracking import MODEL_NAME
 

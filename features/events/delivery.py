@@ -7,7 +7,9 @@ A delivery's files lie in its landing folder. Beside them may lie ``_delivery.js
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_manifest
-from features.events.reading import DATA_SUFFIXES
+from features.events.reading import DATA_SUFFIXES, unreadable
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span, require_over
@@ -130,9 +132,21 @@ def _describe(path: Path) -> SourceFile:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
+        if path.name.lower().endswith(".gz"):
+            _require_whole(path)
         return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
     except OSError as error:
         raise DeliveryError(f"{path} cannot be read: {error.strerror}.", "Check its path and rights.") from error
+
+
+def _require_whole(path: Path) -> None:
+    """Read a gzip file to its end: DuckDB does not compare its checksum."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_BLOCK):
+                pass
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise unreadable(path, error) from error
 
 
 def _mend(folder: Path, day: date | None) -> str:

@@ -27,8 +27,11 @@ def parse(connection: duckdb.DuckDBPyConnection, source: Source, files: tuple[Pa
         require(file, source.required)
         try:
             connection.execute(f"INSERT INTO {PARSED} {query(source, file, number, offset, bounds)}")
-        except READ_ERRORS as error:
-            raise unreadable(path, error) from error
+        except duckdb.Error as error:
+            # the bare class is what a damaged Parquet page gives
+            if isinstance(error, READ_ERRORS) or type(error) is duckdb.Error:
+                raise unreadable(path, error) from error
+            raise
         rows = int(connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]) - offset
         if rows == 0:
             raise DeliveryError(f"{path} has no rows.", f"Deliver it again, or put {CLOSED_MARKER} in its place.")

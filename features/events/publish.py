@@ -11,11 +11,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from features.events.manifest import STAGED_MANIFEST, Manifest, read_manifest
 from features.events.partition import close
+from features.events.route import others
+from features.events.schema import EVENT_ID
+from features.events.scratch import listing
 from features.events.staging import STAGED_ITEMS, STAGED_QUARANTINE, staged_day
 from infra.errors import DeliveryError, PartitionRefused
 from infra.lake import Lake, read_json
+from infra.locks import one_at_a_time
 from infra.settings import Settings
 
 #: The gate's verdict on a staged delivery, beside its manifest.
@@ -33,19 +39,23 @@ def publish(settings: Settings, deliveries: Sequence[str], *, gated: bool = True
         The days whose partition was written: the span's, and closed days that got late or early rows.
 
     Raises:
-        PartitionRefused: the gate has not passed one of them; nothing has moved.
+        PartitionRefused: the gate has not passed one of them, or another delivery brought some of its events
+            since it was staged; nothing has moved.
         DeliveryError: a delivery that was never staged, or whose files are gone.
     """
     manifests = [_judged(settings.lake, delivery, gated=gated) for delivery in deliveries]
-    for manifest in manifests:
-        _move(settings.lake, manifest)
-        manifest.write(settings.lake.manifest(manifest.delivery_id))
-    closing = {day for manifest in manifests for day in manifest.span.days()}
-    touched = {day for manifest in manifests for day in manifest.days}
-    days = sorted(day for day in touched if day in closing or settings.lake.partition(day).exists())
-    close(settings, days)
-    for manifest in manifests:
-        _forget(settings.lake.staging(manifest.delivery_id))
+    with one_at_a_time(settings, "publish"):
+        for manifest in manifests:
+            _require_new(settings.lake, manifest)
+        for manifest in manifests:
+            _move(settings.lake, manifest)
+            manifest.write(settings.lake.manifest(manifest.delivery_id))
+        closing = {day for manifest in manifests for day in manifest.span.days()}
+        touched = {day for manifest in manifests for day in manifest.days}
+        days = sorted(day for day in touched if day in closing or settings.lake.partition(day).exists())
+        close(settings, days)
+        for manifest in manifests:
+            _forget(settings.lake.staging(manifest.delivery_id))
     return days
 
 
@@ -63,6 +73,26 @@ def _judged(lake: Lake, delivery: str, *, gated: bool) -> Manifest:
             f"See {gate['docs']}; mend the source and ingest again.",
         )
     return manifest.model_copy(update={"gate": gate})
+
+
+def _require_new(lake: Lake, manifest: Manifest) -> None:
+    """Two deliveries that were staged side by side did not see each other: the later one has to be staged again."""
+    folder = lake.staging(manifest.delivery_id)
+    staged = [path for day in manifest.days if (path := staged_day(folder, day)).exists()]
+    known = others(lake, list(manifest.days), manifest.delivery_id, ())
+    if not staged or not known:
+        return
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        found = connection.execute(
+            f"SELECT count(*) FROM read_parquet({listing(staged)}, hive_partitioning = false) SEMI JOIN "
+            f"read_parquet({listing(known)}, hive_partitioning = false) USING ({EVENT_ID})"
+        ).fetchall()
+    if count := found[0][0]:
+        raise PartitionRefused(
+            f"{count} events of {manifest.delivery_id} ({manifest.span}) came with another delivery meanwhile.",
+            "Ingest it again: they are duplicates now.",
+        )
 
 
 def _move(lake: Lake, manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,8 @@ _TYPED: Final[Mapping[str, str]] = {
     TEXT: "read_text",
     SOURCE_POSITION: "whole(read_source_position)",
 }
+#: Stands for a row of the file; a column of this name would be taken for it.
+_LINE: Final = "penchant_line"
 _NULL: Final = "CAST(NULL AS VARCHAR)"
 _SAID: Final = (USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, SESSION_ID, DWELL_MS, QUANTITY, PRICE, RATING, TEXT)
 
@@ -68,8 +71,8 @@ def query(source: Source, file: TextFile, number: int, offset: int, bounds: Boun
         SELECT *, coalesce({refused}, false) AS refused FROM
             (SELECT *, {_listed(_TYPED)} FROM
                 (SELECT *, {_listed({read(column): sql for column, sql in texts.items()})} FROM
-                    (SELECT {ROW}, raw, {_listed(cells.cleaned)} FROM
-                        (SELECT row_number() OVER () AS {ROW}, line AS raw FROM ({file.query}) AS line))))
+                    (SELECT {ROW}, raw, $cells FROM
+                        (SELECT row_number() OVER () AS {ROW}, {_LINE} AS raw FROM ($rows) AS {_LINE}))))
     """
     verdict = {
         POSITION: f"{offset} + {ROW}",
@@ -84,8 +87,15 @@ def query(source: Source, file: TextFile, number: int, offset: int, bounds: Boun
         REASONS: f"CASE WHEN refused THEN {_reasons(reasons)} END",
         ORIGINAL: f"CASE WHEN refused OR {_kept(bounds)} THEN CAST(to_json(raw) AS VARCHAR) END",
     }
+    filled = {
+        "horizon": _moment(bounds.horizon),
+        "currency": text(bounds.currency),
+        "cells": _listed(cells.cleaned),
+        "rows": file.query,
+    }
+    # in one pass: what a file or a column is called must not be filled in itself
     statement = f"SELECT {_listed(verdict)} FROM ({layers})"
-    return statement.replace("$horizon", _moment(bounds.horizon)).replace("$currency", text(bounds.currency))
+    return re.sub(r"\$(horizon|currency|cells|rows)\b", lambda found: filled[found[1]], statement)
 
 
 def _listed(columns: Mapping[str, str]) -> str:

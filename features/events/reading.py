@@ -82,7 +82,11 @@ def unreadable(path: Path, error: Exception) -> DeliveryError | MachineError:
     said = " ".join(said.split())
     mends = {
         "unicode": "Save the file as UTF-8.",
+        "utf-8": "Save the file as UTF-8.",
+        "not a gzipped file": "Name it without .gz if it is not compressed.",
         "gzip": "The file is cut off or damaged: deliver it again.",
+        "crc": "The file is damaged: deliver it again.",
+        "compressed file ended": "The GZIP file is cut off: deliver it again.",
         "unterminated quote": "Close the quote, or double a quote inside a quoted field.",
         "number of columns": "Give every row as many fields as the header has.",
     }
@@ -92,21 +96,37 @@ def unreadable(path: Path, error: Exception) -> DeliveryError | MachineError:
 
 def _parquet(path: Path) -> TextFile:
     try:
-        columns = tuple(pq.read_schema(path).names)
+        schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise DeliveryError(f"{path} is not a Parquet file: {error}.", "Deliver it again as Parquet.") from error
-    texts = ", ".join(f"CAST({name(column)} AS VARCHAR) AS {name(column)}" for column in columns)
-    return TextFile(path, columns, f"SELECT {texts} FROM read_parquet({text(path)}, {_PLAIN})")
+    if "" in schema.names:
+        raise DeliveryError(f"{path} has a column without a name.", "Name it, or leave it out.")
+    texts = ", ".join(f"{_as_text(field)} AS {name(field.name)}" for field in schema)
+    return TextFile(path, tuple(schema.names), f"SELECT {texts} FROM read_parquet({text(path)}, {_PLAIN})")
+
+
+def _as_text(field: pa.Field) -> str:
+    """The column as text: NaN is how pandas says null, and a large whole number is not written as 1e+16."""
+    column = name(field.name)
+    if not pa.types.is_floating(field.type):
+        return f"CAST({column} AS VARCHAR)"
+    whole = f"abs({column}) < 1e18 AND {column} = trunc({column})"
+    return (
+        f"CASE WHEN isnan({column}) THEN NULL WHEN {whole} THEN CAST(TRY_CAST({column} AS HUGEINT) AS VARCHAR) "
+        f"ELSE CAST({column} AS VARCHAR) END"
+    )
 
 
 def _csv(path: Path) -> TextFile:
     try:
         with _opened(path) as stream:
             header = stream.readline().decode("utf-8-sig")
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+            delimiter = max(_DELIMITERS, key=header.count)
+            names = next(csv.reader([header], delimiter=delimiter), [])
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error, csv.Error) as error:
         raise unreadable(path, error) from error
-    delimiter = max(_DELIMITERS, key=header.count)
-    columns = tuple(next(csv.reader([header], delimiter=delimiter), ()))
+    # pandas writes its index under no name
+    columns = tuple(column or f"column_{place}" for place, column in enumerate(names))
     types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
     # a repeated column would be renamed silently; require() refuses it by name
     query = (

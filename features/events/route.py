@@ -72,11 +72,16 @@ def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> list[Path]:
-    """Files that hold what other deliveries brought for ``days``: published, or staged together with this one."""
+    """Files that hold what other deliveries brought for ``days``: published, or staged together with this one.
+
+    A file without a manifest was being published when somebody died: no reader sees it, so it holds nothing.
+    """
     files: list[Path] = []
     for day in days:
         folder = lake.events_day(day)
-        files += sorted(path for path in folder.glob("*.parquet") if path.stem != delivery_id)
+        files += sorted(
+            path for path in folder.glob("*.parquet") if path.stem != delivery_id and lake.manifest(path.stem).exists()
+        )
         staged = (lake.staging(other) / f"dt={day}.parquet" for other in beside)
         files += [path for path in staged if path.exists()]
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +24,17 @@ _MACROS: Final = (
         r"THEN trim(x, chr(9) || chr(10) || chr(13) || ' ') ELSE trim(x) END, '')"
     ),
     # spreadsheets and pandas turn a column of ids with gaps into floats: 13085.0 is 13085
-    r"identifier(x) AS CASE WHEN regexp_full_match(x, '\d+\.0+') THEN split_part(x, '.', 1) ELSE x END",
-    # a cast alone would round 2.5 to a whole number
     (
-        r"whole(x) AS TRY_CAST(CASE WHEN NOT contains(x, '.') OR regexp_full_match(x, '[+-]?\d+\.0*') "
-        r"THEN split_part(x, '.', 1) END AS BIGINT)"
+        r"identifier(x) AS CASE WHEN lower(x) = 'nan' THEN NULL WHEN regexp_full_match(x, '\d+\.0+') "
+        r"THEN split_part(x, '.', 1) ELSE x END"
     ),
+    # a cast alone would round 2.5 to a whole number, and take 0x10 for one
+    r"whole(x) AS TRY_CAST(CASE WHEN regexp_full_match(x, '[+-]?\d+(\.0*)?') THEN split_part(x, '.', 1) END AS BIGINT)",
     r"number(x) AS CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END",
     # a time without an offset is the shop's own
     r"moment(x) AS CASE WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) END",
-    r"minor(x) AS coalesce(CAST(CAST(round(TRY_CAST(x AS DECIMAL(15, 6)) * 100) AS BIGINT) AS VARCHAR), x)",
+    # what is no amount, or too large for one, stays text that no cast takes for a number of pence
+    r"minor(x) AS coalesce(CAST(CAST(round(TRY_CAST(x AS DECIMAL(15, 6)) * 100) AS BIGINT) AS VARCHAR), '?' || x)",
 )
 
 
@@ -68,8 +70,9 @@ def scratch(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnect
 
 
 def text(value: object) -> str:
-    """A value as an SQL text literal."""
-    return "'" + str(value).replace("'", "''") + "'"
+    """A value as an SQL text literal; a path so that DuckDB takes it for that file alone, not for a pattern."""
+    said = re.sub(r"[*?[]", r"[\g<0>]", str(value)) if isinstance(value, Path) else str(value)
+    return "'" + said.replace("'", "''") + "'"
 
 
 def name(value: str) -> str:

@@ -15,8 +15,8 @@ from features.days import built_days
 from features.engine import default_engine
 from features.store.repository import apply, open_store
 from infra.errors import FeatureError
+from infra.locks import one_at_a_time
 from infra.partitions import Span, day_end
-from infra.services import one_at_a_time
 from infra.settings import Settings
 from infra.valkey import valkey
 

@@ -32,6 +32,8 @@ def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ('timezone = "Mars/Olympus"', "timezone"),
         ('clock = "noon"', "clock"),
+        ('timezone = "Europe"', "timezone"),
+        ('timezone = "posix/Europe/London"', "timezone"),
         ("postgres_port = 70000", "postgres_port"),
         ('memory_limit = "lots"', "memory_limit"),
         ("treads = 2", "treads"),
@@ -52,6 +54,13 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) 
     with pytest.raises(SettingsError, match=named) as refused:
         load_settings(tmp_path)
     assert refused.value.mend
+
+
+def test_a_list_that_is_none_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENCHANT_WINDOW_DAYS", "1,7")
+    with pytest.raises(SettingsError, match="window_days") as refused:
+        load_settings()
+    assert "[1, 7, 30]" in refused.value.mend
 
 
 def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

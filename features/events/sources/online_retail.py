@@ -60,7 +60,7 @@ ONLINE_RETAIL: Final = Source(
         EVENT_TYPE: f"CASE WHEN {_CANCELLED} OR starts_with({{Quantity}}, '-') THEN 'return' ELSE 'purchase' END",
         OCCURRED_AT: "{InvoiceDate}",
         SESSION_ID: "upper(identifier({Invoice}))",
-        QUANTITY: "ltrim({Quantity}, '-')",
+        QUANTITY: "CASE WHEN starts_with({Quantity}, '-') THEN substr({Quantity}, 2) ELSE {Quantity} END",
         PRICE: "minor({Price})",
     },
     item={TITLE: "{Description}"},

@@ -23,6 +23,11 @@ ROW = "1,22086,MUG,6,2010-12-01 08:26:00,2.55,17850,France\n"
 SPAN = Span.of_day(date(2010, 12, 1))
 
 
+def damaged(compressed: bytes) -> bytes:
+    """One bit of the checksum is wrong."""
+    return compressed[:-6] + bytes([compressed[-6] ^ 1]) + compressed[-5:]
+
+
 def refusal(shop: Settings, contents: Callable[[Path], Any], path: Path, source: str = "online-retail") -> str:
     """The message; a good delivery was staged before and must be there unchanged afterwards."""
     good = path.parent / "good.csv"
@@ -57,6 +62,9 @@ def refusal(shop: Settings, contents: Callable[[Path], Any], path: Path, source:
         ("none.csv.gz", b"this is no gzip", ["gzip"]),
         ("none.parquet", b"this is no parquet", ["not a Parquet file"]),
         ("empty.parquet", b"", ["is empty"]),
+        ("damaged.csv.gz", damaged(gzip.compress((HEADER + ROW * 500).encode())), ["crc"]),
+        ("plain.csv.gz", (HEADER + ROW).encode(), ["not a gzipped file", "without .gz"]),
+        ("carriage.csv", (HEADER + ROW).replace("\n", "\r").encode(), ["new-line character"]),
         ("notes.txt", b"by hand", ["is no file of data", ".parquet, .csv"]),
     ],
 )
@@ -102,6 +110,41 @@ def test_other_files_in_the_folder_are_left_and_named(shop: Settings, take: Any,
     found = find_files(shop, "online-retail", date(2010, 12, 1))
     assert (found.files, found.ignored) == ((file,), ("archive", "notes.txt"))
     assert take(file, ignored_files=found.ignored).ignored_files == ("archive", "notes.txt")
+
+
+@pytest.mark.parametrize("name", ["b[1].csv", "q?.csv", "a*.csv", "a$currency.csv", "it's.csv", "{x}; %.csv"])
+def test_a_files_name_is_a_name_and_no_pattern(take: Any, read: Any, tmp_path: Path, name: str) -> None:
+    for other in ("b1.csv", "q1.csv", "a1.csv"):
+        (tmp_path / other).write_text(HEADER + ROW.replace("22086", "85048"))
+    (tmp_path / name).write_text(HEADER + ROW)
+    assert take(tmp_path / name).accepted == 1
+    assert [event["item_id"] for event in read()] == ["22086"]
+
+
+@pytest.mark.parametrize("column", ["", "line", "$horizon", "cell_0", "row", "raw"])
+def test_other_columns_may_be_called_anything(take: Any, tmp_path: Path, column: str) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(f"{column},{HEADER}0,{ROW}")
+    assert take(path).accepted == 1
+
+
+def test_guests_of_pandas_are_guests_and_long_ids_stay_apart(take: Any, read: Any, tmp_path: Path) -> None:
+    columns = HEADER.strip().split(",")
+    cells = {name: [cell] * 4 for name, cell in zip(columns, ROW.strip().split(","), strict=True)}
+    cells["Invoice"] = ["1", "2", "3", "4"]
+    table = pa.table({**cells, "Customer ID": pa.array([float("nan"), 13085.0, 1e16, 1e16 + 2])})
+    pq.write_table(table, tmp_path / "pandas.parquet")
+    assert take(tmp_path / "pandas.parquet").accepted == 4
+    assert [event["user_id"] for event in read()] == [None, "13085", "10000000000000000", "10000000000000002"]
+
+
+def test_a_damaged_parquet_page_is_told(shop: Settings, contents: Any, tmp_path: Path) -> None:
+    columns = HEADER.strip().split(",")
+    path = tmp_path / "damaged.parquet"
+    pq.write_table(pa.table({name: [f"{name}{row}" for row in range(5000)] for name in columns}), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + b"\xff" * 200 + whole[240:])
+    refusal(shop, contents, path)
 
 
 def test_delimiters_byte_order_marks_and_line_ends_are_understood(take: Any, tmp_path: Path) -> None:

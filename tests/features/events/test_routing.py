@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
+from features.events.ingest import ingest
 from features.events.publish import publish
+from infra.errors import PartitionRefused
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -89,6 +92,31 @@ def test_the_same_rows_in_another_file_are_all_duplicates(shop: Settings, take: 
     again = take(write("b.csv", [line(Invoice="2"), line(), line(Country="")]))
     assert (again.accepted, again.duplicate) == (0, 3)
     assert partition(shop, FIRST)["rows"] == 2
+
+
+def test_deliveries_staged_side_by_side_do_not_both_land(
+    shop: Settings, take: Any, write: Any, line: Any, tmp_path: Path
+) -> None:
+    both = [line(), line(Invoice="2")], [line(Invoice="2"), line(Invoice="3")]
+    files = [write(f"{number}.csv", lines) for number, lines in enumerate(both)]
+    known = datetime(2010, 12, 9, tzinfo=UTC)
+    staged = [
+        ingest(shop, "online-retail", [file], Span.of_day(FIRST), bulk=False, delivered_at=known) for file in files
+    ]
+    publish(shop, [staged[0].delivery_id], gated=False)
+    with pytest.raises(PartitionRefused, match=r"1 events .* came with another delivery meanwhile"):
+        publish(shop, [staged[1].delivery_id], gated=False)
+    assert partition(shop, FIRST)["rows"] == 2
+    again = take(files[1])
+    assert (again.accepted, again.duplicate, partition(shop, FIRST)["rows"]) == (1, 1, 3)
+
+
+def test_what_was_never_published_whole_is_not_known(shop: Settings, take: Any, write: Any, line: Any) -> None:
+    """A kill between moving the events and writing the manifest; then a corrected file comes instead."""
+    cut_short = take(write("a.csv", [line()]))
+    shop.lake.manifest(cut_short.delivery_id).unlink()
+    manifest = take(write("b.csv", [line(), line(StockCode="22086")]))
+    assert (manifest.accepted, manifest.duplicate) == (2, 0)
 
 
 def test_history_that_comes_again_as_a_day_is_all_duplicates(take: Any, write: Any, line: Any) -> None:
