@@ -50,7 +50,7 @@ class Explainer:
             return f"{done} {_times(count)}, last {_ago(self.state.moment_us - last_us)}."
         if kind == "category":
             last = self._last_of_category[self.shelf.category(item_id)]
-            return f"More of {self.shelf.category(item_id)}, which you chose {_ago(self.state.moment_us - last)}."
+            return f"More of {self.shelf.category(item_id)}, last chosen {_ago(self.state.moment_us - last)}."
         if kind == "popular":
             users = self.shelf.users[item_id]
             return f"Popular now: {users} customer{'s' * (users > 1)} chose it in the last {self.shelf.days} days."
@@ -134,4 +134,4 @@ def _times(count: int) -> str:
 
 def _ago(elapsed_us: int) -> str:
     days = max(0, elapsed_us) // DAY_US
-    return {0: "less than a day ago", 1: "a day ago"}.get(days, f"{days} days ago")
+    return {0: "within a day", 1: "a day ago"}.get(days, f"{days} days ago")

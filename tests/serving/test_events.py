@@ -77,7 +77,7 @@ def test_the_next_answers_know_the_event(client, user):
     after = client.get(f"/v1/users/{user}/recommendations").json()
     assert after["known"] is True
     assert after["items"][0]["item_id"] == "i004"
-    assert after["items"][0]["reason"] == "Bought once, last less than a day ago."
+    assert after["items"][0]["reason"] == "Bought once, last within a day."
     interest = client.get(f"/v1/users/{user}/interest").json()
     assert [(row["category"], row["share"]) for row in interest["categories"]] == [("lamp", 1.0)]
     assert [one["item_id"] for one in interest["last_events"]] == ["i004"]

@@ -139,7 +139,7 @@ def test_recommendations_come_from_the_feature_store(api):
     first = content["items"][0]
     assert (first["item_id"], first["title"], first["category"]) == ("lamp1", "The lamp1", "lamp")
     assert first["price"] == {"amount": 250, "currency": "GBP"}
-    assert first["reason"] == "Bought 3 times, last less than a day ago."
+    assert first["reason"] == "Bought 3 times, last within a day."
     assert first["because"]["evidence"]["users"] == 1
 
 
