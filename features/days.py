@@ -38,14 +38,15 @@ def unbuilt_through(settings: Settings, day: date) -> Span:
 
 
 def due(settings: Settings, span: Span) -> Span:
-    """What must be built to have ``span``: also closed days before it that nobody has built, and, where the
-    events of a built day changed since (a late row, a delivery that came again), every built day from there on.
+    """What must be built to have ``span``: also closed days before it that nobody has built, days whose events
+    changed since (a late row, a delivery that came again), and every day that was built after one of these.
     """
     start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
     built = built_days(settings)
-    if changed := [day for day in built if _changed_since(settings.lake, day)]:
-        start, end = min(start, changed[0]), max(end, built[-1] + timedelta(days=1))
-    return Span(start, end)
+    changed = [day for day in built if _changed_since(settings.lake, day)]
+    start = min([start, *changed])
+    new = changed or set(Span(start, end).days()) - set(built)
+    return Span(start, max(end, built[-1] + timedelta(days=1)) if new and built else end)
 
 
 def _changed_since(lake: Lake, day: date) -> bool:

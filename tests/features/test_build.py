@@ -61,6 +61,15 @@ def test_a_changed_day_is_due_with_all_that_were_built_after_it(shop: Any) -> No
     assert due(settings, last) == last
 
 
+def test_a_day_that_comes_after_later_ones_is_due_with_them(shop: Any) -> None:
+    settings, third = shop.settings, START + timedelta(days=2)
+    build(settings, SPAN)
+    for view in views_of(settings):
+        settings.lake.feature(view.name, third).unlink()
+    assert due(settings, Span.of_day(third)) == Span(third, SPAN.end)
+    assert due(settings, Span.of_day(START)) == Span.of_day(START)
+
+
 def test_counts_rows_of_every_view(shop: Any) -> None:
     seen: list[tuple[str, int, int]] = []
     built = build(shop.settings, SPAN, lambda *step: seen.append(step))
