@@ -67,13 +67,16 @@ with DAG(
             return build(load_settings(), span_of_params(params))
 
     @task(outlets=[HISTORY])
-    def materialise(params: dict[str, Any] | None = None, *, outlet_events: Any = None) -> dict[str, Any]:
+    def materialise(
+        built: dict[str, Any], params: dict[str, Any] | None = None, *, outlet_events: Any = None
+    ) -> dict[str, Any]:
         """Load the latest row of every user and item into the online store."""
         from dags.steps import materialise, span_of_params
 
         with no_retry():
-            span = span_of_params(params)
-            outlet_events[HISTORY].add_partitions(str(span))
-            return materialise(load_settings(), span)
+            outlet_events[HISTORY].add_partitions(str(span_of_params(params)))
+            return materialise(load_settings(), span_of_params(built))
 
-    publish(gate(ingest())) >> build() >> materialise()
+    built = build()
+    publish(gate(ingest())) >> built
+    materialise(built)

@@ -55,7 +55,7 @@ SCORE: Final = "score"
 ATTENTION: Final = "attention"
 
 PURCHASES: Final = ITEM_COLUMNS.index("purchases")
-#: H. Measured on the sample: as good as the whole history.
+#: H: the latest items are read; bounds the input of users who bought thousands.
 HISTORY_LENGTH: Final = 200
 
 Inputs = dict[str, NDArray[np.generic]]

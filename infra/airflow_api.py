@@ -82,15 +82,11 @@ class AirflowApi:
 
     def log_tail(self, dag_id: str, run_id: str, task_id: str, lines: int = 25) -> str:
         """The last lines of the newest try of a task."""
-        events = [entry.get("event", "") for entry in self._log(dag_id, run_id, task_id)]
-        return "\n".join("\n".join(events).splitlines()[-lines:])
-
-    def _log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
-        """The entries of the newest try's log."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         number = max(1, self._call("GET", path)["try_number"])
         content = self._call("GET", f"{path}/logs/{number}", params={"full_content": "true"}).get("content", [])
-        return [entry if isinstance(entry, dict) else {"event": str(entry)} for entry in content]
+        events = [entry.get("event", "") if isinstance(entry, dict) else str(entry) for entry in content]
+        return "\n".join("\n".join(events).splitlines()[-lines:])
 
     def known_dags(self) -> set[str]:
         return {found["dag_id"] for page in self._pages("/dags", "dags") for found in page}

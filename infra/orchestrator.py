@@ -25,7 +25,7 @@ from infra.settings import PROJECT, Settings
 
 COMPONENTS = ("scheduler", "dag-processor", "api-server", "triggerer")
 USER = "admin"
-# these say every few seconds that all is as before: their logs would grow for ever
+# these say at every turn that all is as before: their logs would grow for ever, and a task's would drown in them
 CHATTY = (
     "airflow.dag_processing.manager.DagFileProcessorManager",
     "airflow.models.dag",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,39 +11,11 @@ from infra.errors import PenchantError, RegistryError, ServiceError
 from infra.ledger import Ledger
 from infra.registry import Registry
 from infra.settings import Settings
-from infra.tracking import client
 from infra.versions import CHALLENGER, CHAMPION, Versions
 
 pytestmark = pytest.mark.integration
 
 VERDICT = {"outcome": "promoted", "rules": [{"name": "beats_champion", "passed": True, "observed": 0.01}]}
-
-
-@pytest.fixture
-def registry(tracked: Settings, tmp_path: Path) -> Iterator[Registry]:
-    """Of a registered model of this test's own, with three versions."""
-    with Registry(tracked, f"test-{uuid.uuid4().hex[:8]}") as found:
-        for number in range(3):
-            run_id = logged_run(tracked, tmp_path, f"bundle {number}")
-            tags = {"kind": "model", "name": f"m{number}", "run": run_id, "data_digest": f"d{number}"}
-            assert found.register(run_id, "model", tags) == number + 1
-        yield found
-
-
-def logged_run(settings: Settings, folder: Path, content: str) -> str:
-    """A run that logged a bundle as ``model``, without TensorFlow."""
-    from mlflow.entities import LoggedModelOutput
-
-    mlflow = client(settings)
-    run_id = str(mlflow.create_run(experiment_id="0").info.run_id)
-    bundle = folder / content / "artifacts" / "bundle"
-    bundle.mkdir(parents=True)
-    (bundle / "bundle.json").write_text(content, encoding="utf-8")
-    model = mlflow.create_logged_model(experiment_id="0", name="model", source_run_id=run_id)
-    mlflow.log_model_artifacts(model.model_id, str(folder / content))
-    mlflow.finalize_logged_model(model.model_id, "READY")
-    mlflow.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
-    return run_id
 
 
 def crash(registry: Registry, action: str, version: int, previous: int | None) -> None:
@@ -280,26 +250,3 @@ def test_versions_are_listed_oldest_first(registry: Registry) -> None:
 def test_a_ledger_without_a_server_says_so(settings: Settings) -> None:
     with Ledger(settings, "any") as ledger, pytest.raises(ServiceError, match="does not answer"):
         ledger.champion()
-
-
-def test_the_demo_reports_a_champion_that_a_person_chose(registry: Registry, tracked: Settings) -> None:
-    from infra.cli.demo.report import decision
-
-    figures = {"ndcg_10": {"value": 0.3, "low": 0.2, "high": 0.4}}
-    rival = {"model": "m0", "version": 1, "figures": figures}
-    verdict = {
-        "version": 2,
-        "model": "m1",
-        "outcome": "rejected",
-        "reason": "no",
-        "figures": figures,
-        "comparisons": [rival],
-    }
-    assert decision(tracked, registry.ledger.model) == {}
-    registry.first_champion(1, "dag", "first")
-    registry.reject(2, "dag", "no", verdict=verdict)
-    registry.promote(3, "ann", "it recommends umbrellas", verdict={"outcome": "by hand"})
-
-    found = decision(tracked, registry.ledger.model)
-    assert found["model"] == {"name": "m2", "version": 3, "alias": "champion"}
-    assert (found["verdict"], found["metrics"]["model"], list(found["baselines"])) == ("rejected", "m1", ["m0"])
