@@ -76,7 +76,7 @@ def _keep_metrics_in_memory() -> None:
     """
     import_module("prometheus_client")  # first: so it has chosen memory already
     import_module("feast.metrics")
-    for name in _METRICS_FOLDER:  # a folder that somebody named stays; somebody may have imported Feast before us
+    for name in _METRICS_FOLDER:  # a folder that somebody named stays; MLflow imports Feast as a plugin, before us
         if Path(os.environ.get(name, "")).name.startswith(_FEASTS_FOLDER):
             del os.environ[name]
 
