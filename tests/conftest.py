@@ -25,9 +25,7 @@ from typing import Any
 import pytest
 
 from infra.ports import free_ports
-from infra.settings import Settings, load_settings
-
-PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
+from infra.settings import PORTS, Settings, load_settings
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,12 +14,11 @@ import psutil
 import pytest
 
 from infra.ports import free_ports
-from infra.settings import PROJECT
+from infra.settings import PORTS, PROJECT
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(900)]
 
 HISTORY_DAYS = 75
-PORTS = ("POSTGRES_PORT", "VALKEY_PORT", "AIRFLOW_PORT", "MLFLOW_PORT", "API_PORT")
 
 
 def penchant(home: Path, ports: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +29,7 @@ def penchant(home: Path, ports: dict[str, str], *arguments: str) -> subprocess.C
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
-    return {f"PENCHANT_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    return {f"PENCHANT_{name.upper()}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
 
 
 @pytest.fixture(scope="module")
