@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from infra.metrics_folder import left_by_feast
 from infra.settings import PROJECT, Settings, load_settings
 
 # no library of ours reports home, and none looks for a newer version of itself
@@ -26,8 +27,9 @@ TERSE = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 def child_environment(settings: Settings) -> dict[str, str]:
     """This process's environment with the home folder, and the settings that a child would not find there."""
     programs = Path(sys.executable).parent
+    foreign = left_by_feast(os.environ)
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in foreign},
         **SILENT,
         **TERSE,
         "PENCHANT_HOME": str(settings.home),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.connection import parse_url
 
 from infra.database import database_url
 from infra.errors import SettingsError
+from infra.metrics_folder import left_by_feast
 from infra.settings import Settings
 from infra.valkey import valkey_url
 
@@ -22,9 +22,6 @@ PROJECT = "penchant"
 
 #: Rows converted and written at once. Never none: without it Feast takes the first Arrow chunk only.
 WRITE_ROWS = 2_000
-
-_METRICS_FOLDER = ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")
-_FEASTS_FOLDER = "feast_metrics_"
 
 
 def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> FeatureStore:
@@ -69,16 +66,11 @@ def apply(settings: Settings) -> None:
 
 
 def _keep_metrics_in_memory() -> None:
-    """Import Feast's metrics without what they do to the process.
-
-    They set variables that make ``prometheus_client``, if it is imported later, here or in a child,
-    keep every metric of the process in files of a temporary folder.
-    """
+    """Import Feast's metrics without what they do to the process."""
     import_module("prometheus_client")  # first: so it has chosen memory already
     import_module("feast.metrics")
-    for name in _METRICS_FOLDER:  # a folder that somebody named stays; MLflow imports Feast as a plugin, before us
-        if Path(os.environ.get(name, "")).name.startswith(_FEASTS_FOLDER):
-            del os.environ[name]
+    for name in left_by_feast(os.environ):
+        del os.environ[name]
 
 
 def _registry(settings: Settings) -> dict[str, Any]:

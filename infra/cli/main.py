@@ -14,6 +14,7 @@ from importlib import import_module
 import typer
 
 from infra.errors import DeliveryError, PenchantError, SettingsError
+from infra.metrics_folder import left_by_feast
 
 GROUPS = (
     "infra.cli.demo.command",
@@ -45,6 +46,8 @@ def main() -> None:
     """Entry point of the script ``penchant``: 0 is success, 1 a failure, 2 bad input or a bad setting."""
     # TensorFlow greets with what the processor can do, on stderr
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name in left_by_feast(os.environ):
+        del os.environ[name]
     try:
         build()()
     except PenchantError as error:

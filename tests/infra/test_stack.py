@@ -81,6 +81,14 @@ def test_children_see_the_settings_of_their_parent(settings: Settings, monkeypat
     assert load_settings() == given
 
 
+def test_children_do_not_inherit_what_feast_leaves_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROCESS_DIR", "/tmp/feast_metrics_gone")  # noqa: S108
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/var/lib/metrics")
+    environment = child_environment(settings)
+    assert "PROMETHEUS_MULTIPROCESS_DIR" not in environment
+    assert environment["PROMETHEUS_MULTIPROC_DIR"] == "/var/lib/metrics"  # somebody's own folder
+
+
 def test_no_password_is_among_the_arguments_of_a_part(settings: Settings) -> None:
     arguments = " ".join(word for name in PARTS for word in part(settings, name).command)
     secrets = [path.read_text() for path in (settings.home / "secrets").iterdir()]
