@@ -49,7 +49,7 @@ def take_history(settings: Settings, source: str, span: Span) -> Manifest:
 def _take(
     settings: Settings, source: str, found: Found, span: Span, *, bulk: bool, beside: Sequence[str] = ()
 ) -> Manifest:
-    delivery = delivery_id(source, describe(found.files), span)
+    delivery = delivery_id(source, describe(found.files, settings.unpacked_bytes), span)
     return ingest(
         settings,
         source,

@@ -7,9 +7,7 @@ A delivery's files lie in its landing folder. Beside them may lie ``_delivery.js
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_manifest
-from features.events.reading import DATA_SUFFIXES, unreadable
+from features.events.packed import packed, require_whole
+from features.events.reading import DATA_SUFFIXES
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span, require_over
@@ -50,7 +49,7 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     if not folder.is_dir():
         raise DeliveryError(f"Nothing arrived: {folder} does not exist.", _mend(folder, day))
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = tuple(entry for entry in entries if entry.is_file() and entry.name.lower().endswith(DATA_SUFFIXES))
+    files = tuple(entry for entry in entries if entry.is_file() and _is_data(entry.name))
     other = tuple(entry.name for entry in entries if entry not in files)
     ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER))
     if CLOSED_MARKER not in other:
@@ -67,6 +66,10 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     return Found(folder, (), ignored, "skipped" if reason else "empty", reason or "the shop was closed")
 
 
+def _is_data(name: str) -> bool:
+    return name.lower().endswith(DATA_SUFFIXES) and name != DELIVERY_MARKER
+
+
 def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
     """Release a day that cannot be had: mark it as without rows, for a stated reason.
 
@@ -77,20 +80,50 @@ def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
     folder = settings.lake.landing_day(source, day)
     if not reason.strip():
         raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")
-    if folder.is_dir() and any(path.name.lower().endswith(DATA_SUFFIXES) for path in folder.iterdir()):
+    if folder.is_dir() and any(_is_data(path.name) for path in folder.iterdir()):
         raise DeliveryError(f"{day} has data in {folder}.", "Ingest it, or move the files away to skip the day.")
     with written_aside(folder / CLOSED_MARKER) as aside:
         aside.write_text(reason.strip() + "\n", encoding="utf-8")
     return folder / CLOSED_MARKER
 
 
-def describe(files: Sequence[Path]) -> tuple[SourceFile, ...]:
+def describe(files: Sequence[Path], unpacked_bytes: int) -> tuple[SourceFile, ...]:
     """Size and digest of each file, in the order given.
 
     Raises:
-        DeliveryError: a file that cannot be opened.
+        DeliveryError: a file that cannot be opened, or that unpacks to more than ``unpacked_bytes``.
     """
-    return tuple(_describe(path) for path in files)
+    return tuple(_describe(path, unpacked_bytes) for path in files)
+
+
+def stamps(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
+    """Size and time of the last change of each file, to be held against later ones.
+
+    Raises:
+        DeliveryError: a file that is not there or may not be read.
+    """
+    return tuple(_stamp(path) for path in files)
+
+
+def require_unchanged(files: Sequence[Path], before: Sequence[tuple[int, int]]) -> None:
+    """Hold that files are what they were at ``before`` (``stamps``): what was digested is what was read.
+
+    Raises:
+        DeliveryError: one has changed.
+    """
+    for path, stamp in zip(files, before, strict=True):
+        if _stamp(path) != stamp:
+            raise DeliveryError(
+                f"{path} changed while it was read.", "Write it elsewhere and move it into place when it is whole."
+            )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _unopened(path, error) from error
+    return found.st_size, found.st_mtime_ns
 
 
 def delivery_id(source: str, files: Sequence[SourceFile], span: Span) -> str:
@@ -126,27 +159,21 @@ def _delivered_at(marker: Path) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _describe(path: Path) -> SourceFile:
+def _describe(path: Path, unpacked_bytes: int) -> SourceFile:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
-        if path.name.lower().endswith(".gz"):
-            _require_whole(path)
-        return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
     except OSError as error:
-        raise DeliveryError(f"{path} cannot be read: {error.strerror}.", "Check its path and rights.") from error
+        raise _unopened(path, error) from error
+    if packed(path):
+        require_whole(path, unpacked_bytes)
+    return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
 
 
-def _require_whole(path: Path) -> None:
-    """Read a gzip file to its end: DuckDB does not compare its checksum."""
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(_BLOCK):
-                pass
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise unreadable(path, error) from error
+def _unopened(path: Path, error: OSError) -> DeliveryError:
+    return DeliveryError(f"{path} cannot be read: {error.strerror}.", "Check its path and rights.")
 
 
 def _mend(folder: Path, day: date | None) -> str:

@@ -12,19 +12,20 @@ from pathlib import Path
 
 import duckdb
 
-from features.events.delivery import delivery_id, describe
+from features.events.delivery import delivery_id, describe, require_unchanged, stamps
 from features.events.items import write_items
 from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile
-from features.events.parse import parse
-from features.events.parsed import PARSED
+from features.events.matching import sort_files
+from features.events.parse import Parsed, parse
 from features.events.query import Bounds
+from features.events.reading import text_file
 from features.events.reasons import RULE_VERSION
-from features.events.route import counts, days_of, others, route
+from features.events.route import counts, days_of, judge, others, route
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
 from features.events.staging import write_events, write_quarantine
 from infra.lake import written_aside
-from infra.partitions import Span, day_end, day_start, require_over
+from infra.partitions import Span, day_end, require_over
 from infra.settings import Settings
 
 
@@ -59,7 +60,8 @@ def ingest(
     """
     require_over(span, settings.shop_clock().now(), settings.zone)
     adapter = source_named(source)
-    described = describe(files)
+    before = stamps(files)
+    described = describe(files, settings.unpacked_bytes)
     manifest = Manifest(
         delivery_id=delivery_id(source, described, span),
         source=source,
@@ -77,42 +79,44 @@ def ingest(
     with written_aside(settings.lake.staging(manifest.delivery_id)) as folder:
         folder.mkdir()
         with scratch(settings, folder) as connection:
-            _sort_out(connection, settings, adapter, tuple(files), manifest, tuple(beside))
-            manifest = _accounted(connection, manifest)
+            parsed = _parsed(connection, settings, adapter, files, manifest)
+            require_unchanged(files, before)
+            manifest = _routed(connection, settings, adapter, manifest, tuple(beside))
             write_events(connection, folder, manifest, _known(settings, manifest))
-            write_items(connection, folder)
-            write_quarantine(connection, folder, manifest)
+            manifest = manifest.model_copy(
+                update={"catalogue": write_items(connection, settings, parsed, folder, span)}
+            )
+            write_quarantine(connection, folder, manifest, parsed.log)
         manifest.write(folder / STAGED_MANIFEST)
     return manifest
 
 
-def _sort_out(
+def _parsed(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, source: Source, files: Sequence[Path], manifest: Manifest
+) -> Parsed:
+    headerless = [source.headerless] if source.headerless else []
+    found = sort_files(source, [text_file(connection, path, headerless) for path in files])
+    bounds = Bounds(horizon=min(settings.shop_clock().now(), manifest.delivered_at), currency=settings.currency)
+    return parse(connection, source, found, bounds)
+
+
+def _routed(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
-    adapter: Source,
-    files: tuple[Path, ...],
+    source: Source,
     manifest: Manifest,
     beside: tuple[str, ...],
-) -> None:
-    span = manifest.span
-    bounds = Bounds(
-        horizon=min(settings.shop_clock().now(), manifest.delivered_at),
-        keep_before=day_start(span.start - timedelta(days=settings.late_days), settings.zone),
-        currency=settings.currency,
-    )
-    parse(connection, adapter, files, bounds)
+) -> Manifest:
+    """Give every row its fate, and count them."""
+    rows_in = judge(connection)
     route(
         connection,
         others(settings.lake, days_of(connection), manifest.delivery_id, beside),
-        span,
+        manifest.span,
         late_days=settings.late_days,
         copies=_copies(manifest.files),
-        repeats_are_events=adapter.repeats_are_events,
+        repeats_are_events=source.repeats_are_events,
     )
-
-
-def _accounted(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
-    rows_in = connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]
     accounted = manifest.model_copy(update={"rows_in": rows_in, **counts(connection)})
     accounted.check_sum()
     return accounted

@@ -1,4 +1,4 @@
-"""What a delivery says about items: title, categories, brand, price, from when on."""
+"""What a delivery says about items, and since when: from files that describe them, and from the log itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import duckdb
 import pyarrow.parquet as pq
 
 from features.categories import category_of
+from features.events.load import Cells, Loaded
+from features.events.parse import Parsed
 from features.events.parsed import PARSED, POSITION
 from features.events.route import FATE, ROUTED
 from features.events.schema import (
@@ -24,42 +26,129 @@ from features.events.schema import (
     VALID_FROM,
 )
 from features.events.scratch import text
+from features.events.sources import Catalogue, CategoryTree
 from features.events.staging import STAGED_ITEMS, TAKEN
+from infra.partitions import Span, day_start
+from infra.settings import Settings
 
 #: Between the levels of a category path in a source's text.
 LEVELS: Final = ">"
+_SAID: Final = (TITLE, CATEGORY_PATH, BRAND)
+_VALUES: Final = (*_SAID, PRICE)
+_DEEPEST: Final = 20  # levels of a category tree
 
 
-def write_items(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """One row an item that the delivery's taken rows name, by ``item_id``.
+def write_items(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, parsed: Parsed, folder: Path, span: Span
+) -> dict[str, int]:
+    """One row for every version of an item that the delivery names, by ``item_id`` and ``valid_from``.
 
-    Its title, path and brand are those said most often (of equals the alphabetically first), its price
-    the one most often paid (of equals the lowest), valid from its first event in the delivery.
+    A file that describes items gives a version whenever a value of theirs changes; without a time it holds
+    from the beginning of ``span``. The log itself gives one version from the item's first event on: what it
+    says most often (of equals the alphabetically first), the price most often paid (of equals the lowest);
+    where a file describes the same item, the file's word counts.
+
+    Returns:
+        How many rows of files that describe items there were: rows = taken + unused + refused; none without.
     """
-    said = ", ".join(f"{_most_frequent(column)} AS {column}" for column in (TITLE, CATEGORY_PATH, BRAND))
-    connection.execute(f"""
-        CREATE TABLE items AS
-        WITH taken AS (
-            SELECT * REPLACE (regexp_replace({TITLE}, '\\s+', ' ', 'g') AS {TITLE},
-                CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE})
-            FROM {PARSED} JOIN (SELECT {POSITION}, {FATE} FROM {ROUTED}) USING ({POSITION})
-            WHERE {TAKEN} AND {ITEM_ID} IS NOT NULL)
-        SELECT {ITEM_ID}, {said}, {_most_frequent(PRICE)} AS {PRICE}, min({OCCURRED_AT}) AS {VALID_FROM}
-        FROM taken GROUP BY {ITEM_ID}
-    """)
-    rows = connection.execute(f"SELECT {ITEM_ID}, {CATEGORY_PATH}, {TITLE} FROM items").fetchall()
-    paths = [{ITEM_ID: item, CATEGORY_PATH: _path(path, title)} for item, path, title in rows]
-    # as JSON: building Arrow arrays from Python objects would import pandas
-    shape = json.dumps([{ITEM_ID: "VARCHAR", CATEGORY_PATH: ["VARCHAR"]}])
-    connection.execute(
-        f"CREATE TABLE paths AS SELECT unnest(from_json(CAST(? AS JSON), {text(shape)}), recursive := true)",
-        [json.dumps(paths)],
-    )
+    connection.execute(_stated_table())
+    start = f"TIMESTAMPTZ {text(day_start(span.start, settings.zone).isoformat())}"
+    counts = [_state(connection, kind, loaded, start) for kind, loaded in parsed.catalogues]
+    if parsed.tree and parsed.source.tree:
+        _climb(connection, parsed.source.tree, parsed.tree)
+    connection.execute(_merged())
+    _name_paths(connection)
     table = connection.sql(f"""
         SELECT {", ".join(ITEM.names)} FROM (SELECT * EXCLUDE ({CATEGORY_PATH}) FROM items)
-        JOIN paths USING ({ITEM_ID}) ORDER BY {ITEM_ID}
+        JOIN paths USING ({ITEM_ID}, {VALID_FROM}) ORDER BY {ITEM_ID}, {VALID_FROM}
     """).to_arrow_table()
     pq.write_table(table.cast(ITEM), folder / STAGED_ITEMS, compression="zstd")
+    return {name: sum(count[name] for count in counts) for name in counts[0]} if counts else {}
+
+
+def _stated_table() -> str:
+    columns = f"{ITEM_ID} VARCHAR, {VALID_FROM} TIMESTAMPTZ, {PRICE} BIGINT, place BIGINT"
+    return f"CREATE TABLE stated ({columns}, {', '.join(f'{column} VARCHAR' for column in _SAID)})"
+
+
+def _state(connection: duckdb.DuckDBPyConnection, kind: Catalogue, loaded: Loaded, start: str) -> dict[str, int]:
+    """Take the rows of a file that describes items; a value that cannot be read is one that was not said."""
+    cells = Cells(loaded)
+    said = {column: kind.columns.get(column, "CAST(NULL AS VARCHAR)").format_map(cells) for column in ITEM.names}
+    dated = said[VALID_FROM]
+    unused = f"coalesce({kind.unused.format_map(cells)}, false)"
+    refused = f"{said[ITEM_ID]} IS NULL OR ({dated} IS NOT NULL AND moment({dated}) IS NULL)"
+    connection.execute(f"""
+        CREATE TEMP TABLE described AS SELECT {said[ITEM_ID]} AS {ITEM_ID},
+            coalesce(moment({dated}), {start}) AS {VALID_FROM}, whole({said[PRICE]}) AS {PRICE}, place,
+            {", ".join(f"{said[column]} AS {column}" for column in _SAID)},
+            CASE WHEN {unused} THEN 'unused' WHEN {refused} THEN 'refused' ELSE 'taken' END AS fate
+        FROM ({loaded.rows()})
+    """)
+    connection.execute("INSERT INTO stated BY NAME SELECT * EXCLUDE (fate) FROM described WHERE fate = 'taken'")
+    found = dict(connection.execute("SELECT fate, count(*) FROM described GROUP BY fate").fetchall())
+    connection.execute("DROP TABLE described")
+    return {"rows": sum(found.values()), **{fate: found.get(fate, 0) for fate in ("taken", "unused", "refused")}}
+
+
+def _climb(connection: duckdb.DuckDBPyConnection, tree: CategoryTree, loaded: Loaded) -> None:
+    """Put the levels above each category before it."""
+    cells = Cells(loaded)
+    connection.execute(f"""
+        CREATE TEMP TABLE climbed AS WITH RECURSIVE
+        parents AS (SELECT {tree.category.format_map(cells)} AS category, max({tree.parent.format_map(cells)}) AS parent
+                    FROM ({loaded.rows()}) GROUP BY category),
+        up AS (
+            SELECT category, [category] AS levels, parent FROM parents
+            UNION ALL
+            SELECT up.category, list_prepend(up.parent, up.levels), parents.parent
+            FROM up LEFT JOIN parents ON parents.category = up.parent
+            WHERE up.parent IS NOT NULL AND NOT list_contains(up.levels, up.parent) AND len(up.levels) < {_DEEPEST})
+        SELECT category, arg_max(array_to_string(levels, ' {LEVELS} '), len(levels)) AS levels FROM up
+        WHERE category IS NOT NULL GROUP BY category
+    """)
+    connection.execute(
+        f"UPDATE stated SET {CATEGORY_PATH} = levels FROM climbed WHERE stated.{CATEGORY_PATH} = climbed.category"
+    )
+
+
+def _merged() -> str:
+    """The versions: stated ones in full, and what the log says where no file says it."""
+    taken = f"""
+        SELECT * REPLACE (regexp_replace({TITLE}, '\\s+', ' ', 'g') AS {TITLE},
+            CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE})
+        FROM {PARSED} JOIN (SELECT {POSITION}, {FATE} FROM {ROUTED}) USING ({POSITION})
+        WHERE {TAKEN} AND {ITEM_ID} IS NOT NULL"""
+    said = ", ".join(f"{_most_frequent(column)} AS {column}" for column in _VALUES)
+    described = ", ".join(f"count({column}) > 0 AS has_{column}" for column in _VALUES)
+    own = ", ".join(f"CASE WHEN has_{column} THEN NULL ELSE said.{column} END AS {column}" for column in _VALUES)
+    latest = ", ".join(f"arg_max({column}, place) FILTER ({column} IS NOT NULL) AS {column}" for column in _VALUES)
+    values = ", ".join(_VALUES)
+    return f"""
+        CREATE TABLE items AS
+        WITH said AS (SELECT {ITEM_ID}, {said}, min({OCCURRED_AT}) AS {VALID_FROM} FROM ({taken}) GROUP BY {ITEM_ID}),
+        described AS (SELECT {ITEM_ID}, {described} FROM stated GROUP BY {ITEM_ID}),
+        every AS (
+            SELECT {ITEM_ID}, {VALID_FROM}, {own}, -1 AS place FROM said LEFT JOIN described USING ({ITEM_ID})
+            UNION ALL BY NAME SELECT * FROM stated),
+        version AS (SELECT {ITEM_ID}, {VALID_FROM}, {latest} FROM every GROUP BY ALL)
+        SELECT * FROM version QUALIFY ({values}) IS DISTINCT FROM lag(({values})) OVER
+            (PARTITION BY {ITEM_ID} ORDER BY {VALID_FROM})
+    """
+
+
+def _name_paths(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table ``paths``: the levels of every version's category; where none is said, the thing its title names."""
+    rows = connection.execute(f"SELECT rowid, {CATEGORY_PATH}, {TITLE} FROM items").fetchall()
+    paths = [{"place": place, CATEGORY_PATH: _path(path, title)} for place, path, title in rows]
+    # as JSON: building Arrow arrays from Python objects would import pandas
+    shape = json.dumps([{"place": "BIGINT", CATEGORY_PATH: ["VARCHAR"]}])
+    connection.execute(
+        f"""CREATE TABLE paths AS SELECT {ITEM_ID}, {VALID_FROM}, named.{CATEGORY_PATH} FROM items
+        JOIN (SELECT unnest(from_json(CAST(? AS JSON), {text(shape)}), recursive := true)) AS named
+        ON items.rowid = named.place""",
+        [json.dumps(paths)],
+    )
 
 
 def _most_frequent(column: str) -> str:

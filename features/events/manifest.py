@@ -33,7 +33,8 @@ class Manifest(BaseModel):
 
     ``rows_in = accepted + duplicate + late + early + quarantined``. A row that is refused for several
     reasons is listed in the quarantine with all of them and counted here under the first, so that
-    ``quarantined_by_reason`` adds up as well.
+    ``quarantined_by_reason`` adds up as well. ``catalogue`` counts rows of files that describe items:
+    ``rows = taken + unused + refused``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     late_by_day: Mapping[date, int] = {}
     early_by_day: Mapping[date, int] = {}
     quarantined_by_reason: Mapping[str, int] = {}
+    catalogue: Mapping[str, int] = {}
     gate: Mapping[str, Any] | None = None
 
     @property

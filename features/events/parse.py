@@ -1,38 +1,42 @@
-"""From text to events: every row of every file, typed, with the reasons against it."""
+"""From files to events: every row typed, with the reasons against it, beside what describes items."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Final
 
 import duckdb
 
 from features.events.delivery import CLOSED_MARKER
-from features.events.parsed import PARSED, declaration
+from features.events.load import Loaded, load
+from features.events.matching import Sorted
+from features.events.parsed import PARSED
 from features.events.query import Bounds, query
-from features.events.reading import READ_ERRORS, require, text_file, unreadable
-from features.events.sources import Source
-from infra.errors import DeliveryError
+from features.events.sources import Catalogue, Source
+
+_EMPTY: Final = f"Deliver it again, or put {CLOSED_MARKER} in its place."
 
 
-def parse(connection: duckdb.DuckDBPyConnection, source: Source, files: tuple[Path, ...], bounds: Bounds) -> None:
-    """Fill the table ``parsed`` with every row of every file, in order.
+@dataclass(frozen=True)
+class Parsed:
+    """What was read; the log's rows are the view ``parsed``."""
+
+    source: Source
+    log: Loaded
+    catalogues: tuple[tuple[Catalogue, Loaded], ...]
+    tree: Loaded | None
+
+
+def parse(connection: duckdb.DuckDBPyConnection, source: Source, files: Sorted, bounds: Bounds) -> Parsed:
+    """Load every row of every file, in order, and make the view ``parsed`` of the log.
 
     Raises:
         DeliveryError: a file that cannot be read as a whole.
     """
-    connection.execute(declaration())
-    offset = 0
-    for number, path in enumerate(files):
-        file = text_file(connection, path)
-        require(file, source.required)
-        try:
-            connection.execute(f"INSERT INTO {PARSED} {query(source, file, number, offset, bounds)}")
-        except duckdb.Error as error:
-            # the bare class is what a damaged Parquet page gives
-            if isinstance(error, READ_ERRORS) or type(error) is duckdb.Error:
-                raise unreadable(path, error) from error
-            raise
-        rows = int(connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]) - offset
-        if rows == 0:
-            raise DeliveryError(f"{path} has no rows.", f"Deliver it again, or put {CLOSED_MARKER} in its place.")
-        offset += rows
+    log = load(connection, "log", files.events, _EMPTY)
+    connection.execute(f"CREATE VIEW {PARSED} AS {query(source, log, bounds)}")
+    catalogues = tuple(
+        (kind, load(connection, f"catalogue_{number}", [file], _EMPTY))
+        for number, (kind, file) in enumerate(files.catalogues)
+    )
+    return Parsed(source, log, catalogues, load(connection, "tree", files.trees, _EMPTY) if files.trees else None)

@@ -1,4 +1,4 @@
-"""The table of parsed rows: one row for every row that came in, good or bad."""
+"""The view of parsed rows: one row for every row that came in, good or bad, computed as it is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from features.events.schema import (
     CATEGORY_PATH,
     CURRENCY,
     DWELL_MS,
-    EVENT_ID,
     EVENT_TYPE,
     ITEM_ID,
     OCCURRED_AT,
@@ -23,7 +22,7 @@ from features.events.schema import (
     USER_ID,
 )
 
-#: Columns of the table of parsed rows that are no event columns.
+#: Columns of the view of parsed rows that are no event columns.
 PARSED: Final = "parsed"
 POSITION: Final = "position"  # place in the delivery, from 1
 FILE: Final = "file"
@@ -50,13 +49,3 @@ READ: Final = (
     SOURCE_POSITION,
 )
 ITEM_TEXTS: Final = (TITLE, CATEGORY_PATH, BRAND)
-
-
-def declaration() -> str:
-    """SQL that creates the table."""
-    typed = {OCCURRED_AT: "TIMESTAMPTZ", RATING: "DOUBLE"}
-    typed |= dict.fromkeys((DWELL_MS, QUANTITY, PRICE, SOURCE_POSITION, POSITION, ROW), "BIGINT")
-    typed |= {FILE: "INTEGER", DAY: "DATE", REASONS: "VARCHAR[]"}
-    columns = (POSITION, FILE, ROW, DAY, EVENT_ID, CONTENT, *READ, *ITEM_TEXTS, REASONS, ORIGINAL)
-    declared = ", ".join(f"{column} {typed.get(column, 'VARCHAR')}" for column in columns)
-    return f"CREATE TABLE {PARSED} ({declared})"

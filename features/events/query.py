@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from features.events.parsed import CONTENT, DAY, FILE, ITEM_TEXTS, ORIGINAL, POSITION, REASONS, ROW
-from features.events.reading import TextFile
+from features.events.load import FIRST, Cells, Loaded
+from features.events.parsed import CONTENT, DAY, FILE, ITEM_TEXTS, POSITION, REASONS, ROW
 from features.events.reasons import COMMON, read
 from features.events.schema import (
     CURRENCY,
@@ -26,7 +25,7 @@ from features.events.schema import (
     TEXT,
     USER_ID,
 )
-from features.events.scratch import name, text
+from features.events.scratch import text
 from features.events.sources import Source
 
 _TYPED: Final[Mapping[str, str]] = {
@@ -45,24 +44,21 @@ _TYPED: Final[Mapping[str, str]] = {
     TEXT: "read_text",
     SOURCE_POSITION: "whole(read_source_position)",
 }
-#: Stands for a row of the file; a column of this name would be taken for it.
-_LINE: Final = "penchant_line"
 _NULL: Final = "CAST(NULL AS VARCHAR)"
 _SAID: Final = (USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, SESSION_ID, DWELL_MS, QUANTITY, PRICE, RATING, TEXT)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What decides about times and money: nothing after ``horizon``, originals kept before ``keep_before``."""
+    """What decides about times and money: nothing after ``horizon``, and the currency of bare prices."""
 
     horizon: datetime
-    keep_before: datetime
     currency: str
 
 
-def query(source: Source, file: TextFile, number: int, offset: int, bounds: Bounds) -> str:
+def query(source: Source, log: Loaded, bounds: Bounds) -> str:
     """Four layers, each computed once a row: cleaned cells, texts of event columns, values, verdict."""
-    cells = _Cells(file.columns)
+    cells = Cells(log)
     said = {**source.columns, **source.item}
     texts = {column: said.get(column, _NULL).format_map(cells) for column in (EVENT_ID, *_TYPED, *ITEM_TEXTS)}
     reasons = [(reason, condition.format_map(cells)) for reason, condition in (*source.reasons, *COMMON)]
@@ -70,32 +66,22 @@ def query(source: Source, file: TextFile, number: int, offset: int, bounds: Boun
     layers = f"""
         SELECT *, coalesce({refused}, false) AS refused FROM
             (SELECT *, {_listed(_TYPED)} FROM
-                (SELECT *, {_listed({read(column): sql for column, sql in texts.items()})} FROM
-                    (SELECT {ROW}, raw, $cells FROM
-                        (SELECT row_number() OVER () AS {ROW}, {_LINE} AS raw FROM ($rows) AS {_LINE}))))
+                (SELECT *, {_listed({read(column): sql for column, sql in texts.items()})} FROM ({log.rows()})))
     """
     verdict = {
-        POSITION: f"{offset} + {ROW}",
-        FILE: str(number),
-        ROW: ROW,
+        POSITION: "place + 1",
+        FILE: FILE,
+        ROW: f"place + 1 - {FIRST}",
         DAY: f"CASE WHEN refused AND ({_out_of_time()}) THEN NULL ELSE CAST({OCCURRED_AT} AS DATE) END",
         EVENT_ID: read(EVENT_ID),
         CONTENT: f"md5(concat_ws(chr(31), {text(source.name)}, {', '.join(_said(column) for column in _SAID)}))",
         **{column: column for column in _TYPED},
-        SOURCE_POSITION: f"coalesce({SOURCE_POSITION}, {offset} + {ROW})",
+        SOURCE_POSITION: f"coalesce({SOURCE_POSITION}, place + 1)",
         **{column: read(column) for column in ITEM_TEXTS},
         REASONS: f"CASE WHEN refused THEN {_reasons(reasons)} END",
-        ORIGINAL: f"CASE WHEN refused OR {_kept(bounds)} THEN CAST(to_json(raw) AS VARCHAR) END",
     }
-    filled = {
-        "horizon": _moment(bounds.horizon),
-        "currency": text(bounds.currency),
-        "cells": _listed(cells.cleaned),
-        "rows": file.query,
-    }
-    # in one pass: what a file or a column is called must not be filled in itself
     statement = f"SELECT {_listed(verdict)} FROM ({layers})"
-    return re.sub(r"\$(horizon|currency|cells|rows)\b", lambda found: filled[found[1]], statement)
+    return statement.replace("$horizon", _moment(bounds.horizon)).replace("$currency", text(bounds.currency))
 
 
 def _listed(columns: Mapping[str, str]) -> str:
@@ -105,10 +91,6 @@ def _listed(columns: Mapping[str, str]) -> str:
 def _reasons(reasons: list[tuple[str, str]]) -> str:
     cases = ", ".join(f"CASE WHEN {condition} THEN {text(reason)} END" for reason, condition in reasons)
     return f"list_filter([{cases}], lambda reason: reason IS NOT NULL)"
-
-
-def _kept(bounds: Bounds) -> str:
-    return f"{OCCURRED_AT} < {_moment(bounds.keep_before)}"
 
 
 def _out_of_time() -> str:
@@ -122,17 +104,3 @@ def _said(column: str) -> str:
 
 def _moment(value: datetime) -> str:
     return f"TIMESTAMPTZ {text(value.isoformat())}"
-
-
-class _Cells(dict[str, str]):
-    """``{Column}`` in a source's SQL: the cleaned text of that column of the row, null where there is none."""
-
-    def __init__(self, columns: tuple[str, ...]) -> None:
-        super().__init__({column: f"cell_{place}" for place, column in enumerate(columns)})
-
-    def __missing__(self, key: str) -> str:
-        return _NULL
-
-    @property
-    def cleaned(self) -> dict[str, str]:
-        return {cell: f"clean(raw.{name(column)})" for column, cell in self.items()}

@@ -31,8 +31,23 @@ _MACROS: Final = (
     # a cast alone would round 2.5 to a whole number, and take 0x10 for one
     r"whole(x) AS TRY_CAST(CASE WHEN regexp_full_match(x, '[+-]?\d+(\.0*)?') THEN split_part(x, '.', 1) END AS BIGINT)",
     r"number(x) AS CASE WHEN isfinite(TRY_CAST(x AS DOUBLE)) THEN TRY_CAST(x AS DOUBLE) END",
+    # of 1970 in s, ms, µs or ns; each has a range of its own between 1973 and 2286
+    (
+        "epoch(n) AS make_timestamptz(CASE WHEN n BETWEEN 100000000 AND 9999999999 THEN n * 1000000 "
+        "WHEN n BETWEEN 100000000000 AND 9999999999999 THEN n * 1000 "
+        "WHEN n BETWEEN 100000000000000 AND 9999999999999999 THEN n "
+        "WHEN n BETWEEN 100000000000000000 AND 9223372036854775807 THEN n // 1000 END)"
+    ),
     # a time without an offset is the shop's own
-    r"moment(x) AS CASE WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) END",
+    (
+        "moment(x) AS CASE WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) "
+        "ELSE epoch(whole(x)) END"
+    ),
+    # levels of categories, root first: "A > B", or as JSON a list, or several lists, of which the first counts
+    (
+        "path(x) AS CASE WHEN starts_with(x, '[') THEN array_to_string(coalesce(TRY_CAST(TRY_CAST(x AS JSON) "
+        "AS VARCHAR[][])[1], TRY_CAST(TRY_CAST(x AS JSON) AS VARCHAR[])), ' > ') ELSE x END"
+    ),
     # what is no amount, or too large for one, stays text that no cast takes for a number of pence
     r"minor(x) AS coalesce(CAST(CAST(round(TRY_CAST(x AS DECIMAL(15, 6)) * 100) AS BIGINT) AS VARCHAR), '?' || x)",
 )

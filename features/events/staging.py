@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.events.load import Loaded
 from features.events.manifest import Manifest
 from features.events.parsed import DAY, FILE, ORIGINAL, PARSED, POSITION, REASONS, ROW
 from features.events.reasons import RULE_VERSION
@@ -93,15 +94,17 @@ def _moment(value: datetime) -> str:
     return f"TIMESTAMPTZ {text(value.isoformat())}"
 
 
-def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest) -> None:
+def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, log: Loaded) -> None:
     """Refused rows with the original and every reason, in the order in which they came."""
     names = listing([file.name for file in manifest.files]) if manifest.files else "['']"
     reader = connection.sql(f"""
         SELECT {text(manifest.delivery_id)} AS {DELIVERY_ID}, {text(manifest.source)} AS {SOURCE},
             {names}[{FILE} + 1] AS {FILE}, {ROW}, coalesce({REASONS}, [{REASON}]) AS {REASONS},
             {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
-        FROM {PARSED} JOIN (SELECT {POSITION}, {FATE}, {REASON} FROM {ROUTED}) USING ({POSITION})
-        WHERE {FATE} = '{QUARANTINED}' ORDER BY {POSITION}
+        FROM (SELECT {POSITION}, {FATE}, {REASON} FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}')
+        JOIN {PARSED} USING ({POSITION})
+        JOIN (SELECT rowid + 1 AS {POSITION}, {log.originals()} AS {ORIGINAL} FROM {log.table}) USING ({POSITION})
+        ORDER BY {POSITION}
     """).to_arrow_reader(_ROWS)
     with pq.ParquetWriter(folder / STAGED_QUARANTINE, REFUSED, compression="zstd") as writer:
         for batch in reader:

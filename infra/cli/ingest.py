@@ -94,7 +94,7 @@ def _stage(settings: Settings, files: Sequence[Path], span: Span, bulk: bool) ->
     from features.events.delivery import delivery_id, describe, known_since
     from features.events.ingest import ingest as take
 
-    delivery = delivery_id(settings.source, describe(files), span)
+    delivery = delivery_id(settings.source, describe(files, settings.unpacked_bytes), span)
     known = known_since(settings, delivery, None)
     return [take(settings, settings.source, files, span, bulk=bulk, delivered_at=known).delivery_id]
 

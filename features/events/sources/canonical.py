@@ -3,7 +3,8 @@
 ``item_id``, ``event_type`` and ``occurred_at`` must be there (``item_id`` may be null for a search or a
 login); every other column may be. Prices are integer minor units; a time without an offset is the
 shop's own. Where the source gives no ``event_id``, equal rows are events that happened that many times.
-``title``, ``category_path`` (``Root > Child``) and ``brand`` describe the item.
+``title``, ``category_path`` (``Root > Child``, or a list) and ``brand`` describe the item. Files of items
+may lie beside: ``item_id`` and any of ``title``, ``category_path``, ``brand``, ``price``, ``valid_from``.
 """
 
 from __future__ import annotations
@@ -27,13 +28,23 @@ from features.events.schema import (
     TEXT,
     TITLE,
     USER_ID,
+    VALID_FROM,
 )
-from features.events.sources.source import Source
+from features.events.sources.source import Catalogue, Source
 
 _REQUIRED: Final = (ITEM_ID, EVENT_TYPE, OCCURRED_AT)
 _AS_THEY_ARE: Final = (OCCURRED_AT, SOURCE_POSITION, DWELL_MS, QUANTITY, PRICE, CURRENCY, RATING, TEXT)
 _IDS: Final = (EVENT_ID, USER_ID, ITEM_ID, SESSION_ID)
-_ITEM: Final = (TITLE, CATEGORY_PATH, BRAND)
+_ITEM: Final = {TITLE: f"{{{TITLE}}}", CATEGORY_PATH: f"path({{{CATEGORY_PATH}}})", BRAND: f"{{{BRAND}}}"}
+_CATALOGUE: Final = Catalogue(
+    required=(ITEM_ID, "|".join((*_ITEM, PRICE))),
+    columns={
+        ITEM_ID: f"identifier({{{ITEM_ID}}})",
+        VALID_FROM: f"{{{VALID_FROM}}}",
+        PRICE: f"{{{PRICE}}}",
+        **_ITEM,
+    },
+)
 _OPTIONAL: Final = tuple(column for column in (*_IDS, *_AS_THEY_ARE, *_ITEM) if column not in _REQUIRED)
 
 
@@ -49,8 +60,9 @@ def canonical(name: str) -> Source:
             EVENT_TYPE: f"lower({{{EVENT_TYPE}}})",
             CURRENCY: f"upper({{{CURRENCY}}})",
         },
-        item={column: f"{{{column}}}" for column in _ITEM},
+        item=_ITEM,
         repeats_are_events=True,
+        catalogue=(_CATALOGUE,),
     )
 
 

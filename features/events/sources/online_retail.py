@@ -4,6 +4,12 @@ A line is a purchase; a cancellation (invoice ``C…``, or a negative quantity) 
 pieces. Lines without a customer are guests'. A line repeated inside an invoice is a slip. Prices are
 pounds a piece and become pence. The country is dropped: it belongs to the customer, and events have no
 place for it.
+
+Both years are read: the second one is spelled ``InvoiceNo``, ``UnitPrice``, ``CustomerID``, and one copy
+of it writes ``12/1/2010 8:26``, month first. Copies go round without invoices or stock codes. An item
+without a code is known by its description, and the lines of one customer (or guest) at one minute are one
+basket. Without both codes and descriptions, or without quantity, date, price or customer, nothing can be
+derived.
 """
 
 from __future__ import annotations
@@ -48,20 +54,26 @@ _SERVICE_PREFIXES: Final = ("ADJUST", "TEST", "GIFT")
 _NOT_A_PRODUCT: Final = " OR ".join(
     (f"{ITEM_ID} IN {_SERVICES!r}", *(f"starts_with({ITEM_ID}, '{prefix}')" for prefix in _SERVICE_PREFIXES))
 )
-_CANCELLED: Final = "starts_with(upper({Invoice}), 'C')"
+_INVOICE: Final = "{Invoice|InvoiceNo}"
+_CUSTOMER: Final = "{Customer ID|CustomerID}"
+_PRICE: Final = "{Price|UnitPrice}"
+_CANCELLED: Final = f"starts_with(upper({_INVOICE}), 'C')"
+_BASKET: Final = f"coalesce(identifier({_CUSTOMER}), 'guest') || '@' || {{InvoiceDate}}"
+_MONTH_FIRST: Final = "CASE WHEN contains({InvoiceDate}, '/') THEN try_strptime({InvoiceDate}, '%m/%d/%Y %H:%M') END"
 
 ONLINE_RETAIL: Final = Source(
     name="online-retail",
-    required=("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID"),
-    optional=("Country",),
+    required=("StockCode|Description", "Quantity", "InvoiceDate", "Price|UnitPrice", "Customer ID|CustomerID"),
+    optional=("Invoice|InvoiceNo", "StockCode", "Description", "Country"),
     columns={
-        USER_ID: "identifier({Customer ID})",
-        ITEM_ID: "upper(identifier({StockCode}))",
+        USER_ID: f"identifier({_CUSTOMER})",
+        ITEM_ID: "CASE WHEN {?StockCode} THEN upper(identifier({StockCode})) "
+        "ELSE upper(regexp_replace({Description}, '\\s+', ' ', 'g')) END",
         EVENT_TYPE: f"CASE WHEN {_CANCELLED} OR starts_with({{Quantity}}, '-') THEN 'return' ELSE 'purchase' END",
-        OCCURRED_AT: "{InvoiceDate}",
-        SESSION_ID: "upper(identifier({Invoice}))",
+        OCCURRED_AT: f"coalesce(CAST({_MONTH_FIRST} AS VARCHAR), {{InvoiceDate}})",
+        SESSION_ID: f"CASE WHEN {{?Invoice|InvoiceNo}} THEN upper(identifier({_INVOICE})) ELSE {_BASKET} END",
         QUANTITY: "CASE WHEN starts_with({Quantity}, '-') THEN substr({Quantity}, 2) ELSE {Quantity} END",
-        PRICE: "minor({Price})",
+        PRICE: f"minor({_PRICE})",
     },
     item={TITLE: "{Description}"},
     reasons=(
@@ -69,7 +81,7 @@ ONLINE_RETAIL: Final = Source(
         (CANCELLATION_NOT_NEGATIVE, f"{_CANCELLED} AND NOT starts_with({{Quantity}}, '-')"),
         (INVOICE_MISSING, f"{SESSION_ID} IS NULL"),
         (QUANTITY_MISSING, "{Quantity} IS NULL"),
-        (PRICE_MISSING, "{Price} IS NULL"),
+        (PRICE_MISSING, f"{_PRICE} IS NULL"),
         (PRICE_NOT_POSITIVE, f"{PRICE} <= 0"),
     ),
 )
