@@ -12,18 +12,22 @@ from pathlib import Path
 
 import duckdb
 
+from features.events.cleaning import changes, clean, learn
 from features.events.delivery import delivery_id, describe, require_unchanged, stamps
 from features.events.items import write_items
-from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile
+from features.events.learned import Learned
+from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile, known, learned_before
 from features.events.matching import sort_files
 from features.events.parse import Parsed, parse
+from features.events.parsed import PARSED
+from features.events.policy import Policy, load_policy
 from features.events.query import Bounds
 from features.events.reading import text_file
 from features.events.reasons import RULE_VERSION
-from features.events.route import counts, days_of, judge, others, route
+from features.events.route import counts, days_of, others, route
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
-from features.events.staging import write_events, write_quarantine
+from features.events.staging import TAKEN_ROWS, write_events, write_quarantine
 from infra.lake import written_aside
 from infra.partitions import Span, day_end, require_over
 from infra.settings import Settings
@@ -60,6 +64,7 @@ def ingest(
     """
     require_over(span, settings.shop_clock().now(), settings.zone)
     adapter = source_named(source)
+    policy = load_policy(settings)
     before = stamps(files)
     described = describe(files, settings.unpacked_bytes)
     manifest = Manifest(
@@ -81,12 +86,13 @@ def ingest(
         with scratch(settings, folder) as connection:
             parsed = _parsed(connection, settings, adapter, files, manifest)
             require_unchanged(files, before)
+            learned = _cleaned(connection, settings, policy, manifest)
             manifest = _routed(connection, settings, adapter, manifest, tuple(beside))
-            write_events(connection, folder, manifest, _known(settings, manifest))
-            manifest = manifest.model_copy(
-                update={"catalogue": write_items(connection, settings, parsed, folder, span)}
-            )
+            write_events(connection, folder, manifest, _assumed(settings, manifest))
+            catalogue = write_items(connection, settings, policy, parsed, folder, span)
             write_quarantine(connection, folder, manifest, parsed.log)
+            cleaned = changes(connection, policy, learned, TAKEN_ROWS)
+            manifest = manifest.model_copy(update={"catalogue": catalogue, "cleaned": cleaned, "learned": learned})
         manifest.write(folder / STAGED_MANIFEST)
     return manifest
 
@@ -100,6 +106,16 @@ def _parsed(
     return parse(connection, source, found, bounds)
 
 
+def _cleaned(connection: duckdb.DuckDBPyConnection, settings: Settings, policy: Policy, manifest: Manifest) -> Learned:
+    """Clean by what this delivery taught when it was taken before, else by what it teaches now."""
+    again = known(settings.lake, manifest.delivery_id)
+    learned = again.learned if again is not None else Learned()
+    if learned.policy != policy.digest:
+        learned = learn(connection, policy, learned_before(settings.lake, manifest, policy.digest))
+    clean(connection, policy, learned)
+    return learned
+
+
 def _routed(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -108,7 +124,7 @@ def _routed(
     beside: tuple[str, ...],
 ) -> Manifest:
     """Give every row its fate, and count them."""
-    rows_in = judge(connection)
+    rows_in = connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]
     route(
         connection,
         others(settings.lake, days_of(connection), manifest.delivery_id, beside),
@@ -122,7 +138,7 @@ def _routed(
     return accounted
 
 
-def _known(settings: Settings, manifest: Manifest) -> dict[date, datetime]:
+def _assumed(settings: Settings, manifest: Manifest) -> dict[date, datetime]:
     """Of a bulk history, the moment from which each day is assumed to have been known."""
     if not manifest.bulk:
         return {}

@@ -10,9 +10,11 @@ import duckdb
 import pyarrow.parquet as pq
 
 from features.categories import category_of
+from features.events.cleaning import CLEANED
 from features.events.load import Cells, Loaded
 from features.events.parse import Parsed
-from features.events.parsed import PARSED, POSITION
+from features.events.parsed import POSITION
+from features.events.policy import Policy
 from features.events.route import FATE, ROUTED
 from features.events.schema import (
     BRAND,
@@ -28,6 +30,7 @@ from features.events.schema import (
 from features.events.scratch import text
 from features.events.sources import Catalogue, CategoryTree
 from features.events.staging import STAGED_ITEMS, TAKEN
+from features.events.writing import written
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 
@@ -39,7 +42,12 @@ _DEEPEST: Final = 20  # levels of a category tree
 
 
 def write_items(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, parsed: Parsed, folder: Path, span: Span
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    policy: Policy,
+    parsed: Parsed,
+    folder: Path,
+    span: Span,
 ) -> dict[str, int]:
     """One row for every version of an item that the delivery names, by ``item_id`` and ``valid_from``.
 
@@ -53,7 +61,7 @@ def write_items(
     """
     connection.execute(_stated_table())
     start = f"TIMESTAMPTZ {text(day_start(span.start, settings.zone).isoformat())}"
-    counts = [_state(connection, kind, loaded, start) for kind, loaded in parsed.catalogues]
+    counts = [_state(connection, policy, kind, loaded, start) for kind, loaded in parsed.catalogues]
     if parsed.tree and parsed.source.tree:
         _climb(connection, parsed.source.tree, parsed.tree)
     connection.execute(_merged())
@@ -71,7 +79,9 @@ def _stated_table() -> str:
     return f"CREATE TABLE stated ({columns}, {', '.join(f'{column} VARCHAR' for column in _SAID)})"
 
 
-def _state(connection: duckdb.DuckDBPyConnection, kind: Catalogue, loaded: Loaded, start: str) -> dict[str, int]:
+def _state(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, kind: Catalogue, loaded: Loaded, start: str
+) -> dict[str, int]:
     """Take the rows of a file that describes items; a value that cannot be read is one that was not said."""
     cells = Cells(loaded)
     said = {column: kind.columns.get(column, "CAST(NULL AS VARCHAR)").format_map(cells) for column in ITEM.names}
@@ -85,7 +95,13 @@ def _state(connection: duckdb.DuckDBPyConnection, kind: Catalogue, loaded: Loade
             CASE WHEN {unused} THEN 'unused' WHEN {refused} THEN 'refused' ELSE 'taken' END AS fate
         FROM ({loaded.rows()})
     """)
-    connection.execute("INSERT INTO stated BY NAME SELECT * EXCLUDE (fate) FROM described WHERE fate = 'taken'")
+    rewritten = ", ".join(
+        f"{written(connection, name, how)} AS {name}" for name, how in policy.texts.items() if name in _SAID
+    )
+    replace = f"REPLACE ({rewritten})" if rewritten else ""
+    connection.execute(
+        f"INSERT INTO stated BY NAME SELECT * EXCLUDE (fate) {replace} FROM described WHERE fate = 'taken'"
+    )
     found = dict(connection.execute("SELECT fate, count(*) FROM described GROUP BY fate").fetchall())
     connection.execute("DROP TABLE described")
     return {"rows": sum(found.values()), **{fate: found.get(fate, 0) for fate in ("taken", "unused", "refused")}}
@@ -115,9 +131,8 @@ def _climb(connection: duckdb.DuckDBPyConnection, tree: CategoryTree, loaded: Lo
 def _merged() -> str:
     """The versions: stated ones in full, and what the log says where no file says it."""
     taken = f"""
-        SELECT * REPLACE (regexp_replace({TITLE}, '\\s+', ' ', 'g') AS {TITLE},
-            CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE})
-        FROM {PARSED} JOIN (SELECT {POSITION}, {FATE} FROM {ROUTED}) USING ({POSITION})
+        SELECT * REPLACE (CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE})
+        FROM {CLEANED} JOIN (SELECT {POSITION}, {FATE} FROM {ROUTED}) USING ({POSITION})
         WHERE {TAKEN} AND {ITEM_ID} IS NOT NULL"""
     said = ", ".join(f"{_most_frequent(column)} AS {column}" for column in _VALUES)
     described = ", ".join(f"count({column}) > 0 AS has_{column}" for column in _VALUES)

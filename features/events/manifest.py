@@ -9,11 +9,13 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from features.events.learned import Learned
 from infra.errors import DeliveryError
 from infra.lake import Lake, read_json, write_json
 from infra.partitions import Span
 
 STAGED_MANIFEST: Final = "manifest.json"
+_LOOKED_BACK: Final = 28  # days
 
 Closed = Literal["rows", "empty", "skipped"]
 
@@ -34,7 +36,8 @@ class Manifest(BaseModel):
     ``rows_in = accepted + duplicate + late + early + quarantined``. A row that is refused for several
     reasons is listed in the quarantine with all of them and counted here under the first, so that
     ``quarantined_by_reason`` adds up as well. ``catalogue`` counts rows of files that describe items:
-    ``rows = taken + unused + refused``.
+    ``rows = taken + unused + refused``; ``cleaned`` counts values of taken rows that the cleaning policy
+    changed or flagged, by column and by what was done; ``learned`` is what it went by.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +65,8 @@ class Manifest(BaseModel):
     early_by_day: Mapping[date, int] = {}
     quarantined_by_reason: Mapping[str, int] = {}
     catalogue: Mapping[str, int] = {}
+    cleaned: Mapping[str, Mapping[str, int]] = {}
+    learned: Learned = Learned()
     gate: Mapping[str, Any] | None = None
 
     @property
@@ -97,16 +102,35 @@ class Manifest(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
 
+def known(lake: Lake, delivery_id: str) -> Manifest | None:
+    """The staged manifest, else the published one, if there is either."""
+    for path in (lake.staging(delivery_id) / STAGED_MANIFEST, lake.manifest(delivery_id)):
+        if path.exists():
+            return Manifest.model_validate(read_json(path))
+    return None
+
+
 def read_manifest(lake: Lake, delivery_id: str) -> Manifest:
     """The staged manifest, else the published one.
 
     Raises:
         DeliveryError: there is no such delivery.
     """
-    for path in (lake.staging(delivery_id) / STAGED_MANIFEST, lake.manifest(delivery_id)):
-        if path.exists():
-            return Manifest.model_validate(read_json(path))
-    raise DeliveryError(f"There is no delivery {delivery_id} in {lake.root}.", "Ingest its files first.")
+    found = known(lake, delivery_id)
+    if found is None:
+        raise DeliveryError(f"There is no delivery {delivery_id} in {lake.root}.", "Ingest its files first.")
+    return found
+
+
+def learned_before(lake: Lake, manifest: Manifest, policy: str) -> Learned:
+    """What the last delivery of the same source taught the same ``policy``, among the closed days just before."""
+    days = [day for day in lake.closed_days() if day < manifest.span_start]
+    for day in reversed(days[-_LOOKED_BACK:]):
+        for delivery in reversed(read_json(lake.partition(day))["deliveries"]):
+            found = read_published(lake, delivery)
+            if found.source == manifest.source and found.learned.policy == policy:
+                return found.learned
+    return Learned()
 
 
 def read_published(lake: Lake, delivery_id: str) -> Manifest:

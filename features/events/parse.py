@@ -19,7 +19,7 @@ _EMPTY: Final = f"Deliver it again, or put {CLOSED_MARKER} in its place."
 
 @dataclass(frozen=True)
 class Parsed:
-    """What was read; the log's rows are the view ``parsed``."""
+    """What was read; the log's rows are the table ``parsed``."""
 
     source: Source
     log: Loaded
@@ -28,13 +28,14 @@ class Parsed:
 
 
 def parse(connection: duckdb.DuckDBPyConnection, source: Source, files: Sorted, bounds: Bounds) -> Parsed:
-    """Load every row of every file, in order, and make the view ``parsed`` of the log.
+    """Load every row of every file, in order, and fill the table ``parsed`` with the log's.
 
     Raises:
         DeliveryError: a file that cannot be read as a whole.
     """
     log = load(connection, "log", files.events, _EMPTY)
-    connection.execute(f"CREATE VIEW {PARSED} AS {query(source, log, bounds)}")
+    # temporary tables are not compressed: they cost less to write than they would save
+    connection.execute(f"CREATE TEMP TABLE {PARSED} AS {query(source, log, bounds)}")
     catalogues = tuple(
         (kind, load(connection, f"catalogue_{number}", [file], _EMPTY))
         for number, (kind, file) in enumerate(files.catalogues)

@@ -1,4 +1,4 @@
-"""The view of parsed rows: one row for every row that came in, good or bad, computed as it is asked for."""
+"""The table of parsed rows: one row for every row that came in, good or bad."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from features.events.schema import (
     USER_ID,
 )
 
-#: Columns of the view of parsed rows that are no event columns.
+#: Columns of the table of parsed rows that are no event columns.
 PARSED: Final = "parsed"
 POSITION: Final = "position"  # place in the delivery, from 1
 FILE: Final = "file"

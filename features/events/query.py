@@ -35,9 +35,7 @@ _TYPED: Final[Mapping[str, str]] = {
     OCCURRED_AT: "moment(read_occurred_at)",
     SESSION_ID: "read_session_id",
     DWELL_MS: "whole(read_dwell_ms)",
-    # who buys without saying how many buys one
-    QUANTITY: "CASE WHEN read_quantity IS NULL AND read_event_type IN ('purchase', 'return') "
-    "THEN 1 ELSE whole(read_quantity) END",
+    QUANTITY: "whole(read_quantity)",
     PRICE: "whole(read_price)",
     CURRENCY: "CASE WHEN read_price IS NOT NULL THEN coalesce(read_currency, $currency) END",
     RATING: "number(read_rating)",

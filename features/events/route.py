@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import duckdb
 
-from features.events.parsed import CONTENT, DAY, FILE, PARSED, POSITION, REASONS
+from features.events.cleaning import CLEANED
+from features.events.parsed import CONTENT, DAY, FILE, POSITION, REASONS
 from features.events.reasons import TOO_LATE
 from features.events.schema import EVENT_ID
 from features.events.scratch import listing, text
@@ -16,7 +17,6 @@ from infra.lake import Lake
 from infra.partitions import Span
 
 ROUTED: Final = "routed"
-_JUDGED: Final = "judged"
 FATE: Final = "fate"
 REASON: Final = "reason"  # the first of the reasons
 ACCEPTED: Final = "accepted"
@@ -24,13 +24,6 @@ DUPLICATE: Final = "duplicate"
 LATE: Final = "late"
 EARLY: Final = "early"
 QUARANTINED: Final = "quarantined"
-
-
-def judge(connection: duckdb.DuckDBPyConnection) -> int:
-    """Keep of the view of parsed rows what routing needs; returns the number of rows."""
-    columns = ", ".join((POSITION, FILE, DAY, EVENT_ID, CONTENT, REASONS))
-    rows = connection.execute(f"CREATE TABLE {_JUDGED} AS SELECT {columns} FROM {PARSED}").fetchall()
-    return int(rows[0][0])
 
 
 def route(
@@ -42,7 +35,7 @@ def route(
     copies: tuple[int, ...],
     repeats_are_events: bool,
 ) -> None:
-    """Fill the table ``routed``: position, event_id, fate and reason of every judged row.
+    """Fill the table ``routed``: position, event_id, fate and reason of every parsed row.
 
     Args:
         known: files of events that other deliveries brought for the days of these rows.
@@ -59,7 +52,7 @@ def route(
     seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))})" if known else f"SELECT NULL AS {EVENT_ID}"
     connection.execute(f"""
         CREATE TABLE {ROUTED} AS
-        WITH valid AS (SELECT {POSITION}, {DAY}, {ids} AS {EVENT_ID} FROM {_JUDGED} WHERE {REASONS} IS NULL),
+        WITH valid AS (SELECT {POSITION}, {DAY}, {ids} AS {EVENT_ID} FROM {CLEANED} WHERE {REASONS} IS NULL),
         seen AS ({seen}),
         counted AS (
             SELECT *, row_number() OVER (PARTITION BY {EVENT_ID} ORDER BY {POSITION}) > 1
@@ -69,13 +62,13 @@ def route(
             SELECT {POSITION}, {DAY}, {EVENT_ID}, {_fate(span, late_days)} AS {FATE} FROM counted)
         SELECT *, CASE WHEN {FATE} = '{QUARANTINED}' THEN '{TOO_LATE}' END AS {REASON} FROM fated
         UNION ALL
-        SELECT {POSITION}, {DAY}, NULL, '{QUARANTINED}', {REASONS}[1] FROM {_JUDGED} WHERE {REASONS} IS NOT NULL
+        SELECT {POSITION}, {DAY}, NULL, '{QUARANTINED}', {REASONS}[1] FROM {CLEANED} WHERE {REASONS} IS NOT NULL
     """)
 
 
 def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
-    """The days that the judged rows belong to, in order."""
-    rows = connection.execute(f"SELECT DISTINCT {DAY} FROM {_JUDGED} WHERE {REASONS} IS NULL ORDER BY 1").fetchall()
+    """The days that the parsed rows belong to, in order."""
+    rows = connection.execute(f"SELECT DISTINCT {DAY} FROM {CLEANED} WHERE {REASONS} IS NULL ORDER BY 1").fetchall()
     return [row[0] for row in rows]
 
 

@@ -21,6 +21,7 @@ PRICE: Final = "price"
 CURRENCY: Final = "currency"
 RATING: Final = "rating"
 TEXT: Final = "text"
+IS_BOT: Final = "is_bot"
 SOURCE: Final = "source"
 DELIVERY_ID: Final = "delivery_id"
 
@@ -64,6 +65,7 @@ EVENT: Final = pa.schema(
         pa.field(CURRENCY, pa.string()),
         pa.field(RATING, pa.float64()),
         pa.field(TEXT, pa.string()),
+        pa.field(IS_BOT, pa.bool_(), nullable=False),  # a rate that no human reaches: left out of item statistics
         pa.field(SOURCE, pa.string(), nullable=False),
         pa.field(DELIVERY_ID, pa.string(), nullable=False),
     ]

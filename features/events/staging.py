@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.events.cleaning import CLEANED
 from features.events.load import Loaded
 from features.events.manifest import Manifest
-from features.events.parsed import DAY, FILE, ORIGINAL, PARSED, POSITION, REASONS, ROW
+from features.events.parsed import DAY, FILE, ORIGINAL, POSITION, REASONS, ROW
 from features.events.reasons import RULE_VERSION
 from features.events.route import ACCEPTED, EARLY, FATE, LATE, QUARANTINED, REASON, ROUTED
 from features.events.schema import (
@@ -33,6 +34,8 @@ from features.events.scratch import listing, text
 STAGED_ITEMS: Final = "items.parquet"
 STAGED_QUARANTINE: Final = "quarantine.parquet"
 TAKEN: Final = f"{FATE} IN ('{ACCEPTED}', '{LATE}', '{EARLY}')"
+#: SQL of their positions.
+TAKEN_ROWS: Final = f"SELECT {POSITION} FROM {ROUTED} WHERE {TAKEN}"
 
 RULE: Final = "rule_version"
 REFUSED: Final = pa.schema(
@@ -80,7 +83,7 @@ def write_events(
     columns = ", ".join(f"{own.get(column, column)} AS {column}" for column in EVENT.names)
     reader = connection.sql(f"""
         SELECT {columns}, {ROUTED}.{DAY} AS {DAY}
-        FROM {ROUTED} JOIN (SELECT * EXCLUDE ({EVENT_ID}, {DAY}) FROM {PARSED}) USING ({POSITION})
+        FROM {ROUTED} JOIN (SELECT * EXCLUDE ({EVENT_ID}, {DAY}) FROM {CLEANED}) USING ({POSITION})
         LEFT JOIN known ON {ROUTED}.{DAY} = known.{DAY} WHERE {TAKEN}
         ORDER BY {ROUTED}.{DAY}, {", ".join(EVENT_ORDER)}
     """).to_arrow_reader(_ROWS)
@@ -102,7 +105,7 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manife
             {names}[{FILE} + 1] AS {FILE}, {ROW}, coalesce({REASONS}, [{REASON}]) AS {REASONS},
             {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
         FROM (SELECT {POSITION}, {FATE}, {REASON} FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}')
-        JOIN {PARSED} USING ({POSITION})
+        JOIN {CLEANED} USING ({POSITION})
         JOIN (SELECT rowid + 1 AS {POSITION}, {log.originals()} AS {ORIGINAL} FROM {log.table}) USING ({POSITION})
         ORDER BY {POSITION}
     """).to_arrow_reader(_ROWS)

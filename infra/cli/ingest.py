@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, redirect_stdout
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,10 +25,16 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Files of the delivery; by default those in the landing zone.")
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH|GLOB|URL]...", help="Files or folders of the delivery; by default the landing zone's."
+        ),
     ] = None,
-    source: Annotated[str | None, typer.Option(help="Adapter; by default the setting source.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Adapter; by default found from the files' columns, in the landing zone a setting."),
+    ] = None,
     day: Annotated[datetime | None, typer.Option(formats=DAY, help="The day that the delivery is for.")] = None,
     start: Annotated[datetime | None, typer.Option(formats=DAY, help="First day of a bulk history.")] = None,
     end: Annotated[
@@ -38,15 +43,19 @@ def ingest(
     features: Annotated[bool, typer.Option(help="Also build the features and load the online store.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a delivery through the gate into the event log, and say where every row went."""
+    """Take a delivery through the gate into the event log, and say where every row went.
+
+    Files that are named without days are a bulk history of all the days in them.
+    """
     from dags import steps
     from infra.settings import load_settings
 
     settings = load_settings()
     if source is not None:
         settings = settings.model_copy(update={"source": source})
-    span, bulk = _span(day, start, end)
-    deliveries = _stage(settings, files or [], span, bulk)
+    deliveries, span = _stage(
+        settings, places or [], source, _span(day, start, end, named=bool(places)), bulk=day is None
+    )
     with _notes_to_stderr():
         steps.check(settings, deliveries, span)
         steps.publish(settings, deliveries, span)
@@ -69,34 +78,36 @@ def skip(
     typer.echo(f"{day.date()} will be an empty partition: {marker}. Ingest it now, or clear its run in Airflow.")
 
 
-def _span(day: datetime | None, start: datetime | None, end: datetime | None) -> tuple[Span, bool]:
-    """The days asked for, and whether they are a bulk history."""
+def _span(day: datetime | None, start: datetime | None, end: datetime | None, *, named: bool) -> Span | None:
+    """The days asked for; None: those that are found in files that are named."""
     from infra.errors import SettingsError
     from infra.partitions import Span
 
     if day is not None and start is None and end is None:
-        return Span.of_day(day.date()), False
+        return Span.of_day(day.date())
     if day is None and start is not None and end is not None:
-        return Span(start.date(), end.date()), True
+        return Span(start.date(), end.date())
+    if named and day is None and start is None and end is None:
+        return None
     raise SettingsError(
         "Which days the delivery is for is not clear.",
         "Give --day DAY, or --start DAY and --end DAY (the day after the last) for a bulk history.",
     )
 
 
-def _stage(settings: Settings, files: Sequence[Path], span: Span, bulk: bool) -> list[str]:
+def _stage(
+    settings: Settings, places: Sequence[str], source: str | None, span: Span | None, *, bulk: bool
+) -> tuple[list[str], Span]:
     from dags import steps
+    from features.events.by_hand import take_files
 
-    if not files:
-        with _notes_to_stderr():
-            return steps.ingest_history(settings, span) if bulk else steps.ingest_day(settings, span)
-
-    from features.events.delivery import delivery_id, describe, known_since
-    from features.events.ingest import ingest as take
-
-    delivery = delivery_id(settings.source, describe(files, settings.unpacked_bytes), span)
-    known = known_since(settings, delivery, None)
-    return [take(settings, settings.source, files, span, bulk=bulk, delivered_at=known).delivery_id]
+    if places:
+        manifest = take_files(settings, places, source=source, span=span, bulk=bulk)
+        return [manifest.delivery_id], manifest.span
+    if span is None:
+        raise ValueError("without files the days are named")
+    with _notes_to_stderr():
+        return (steps.ingest_history if bulk else steps.ingest_day)(settings, span), span
 
 
 def _notes_to_stderr() -> AbstractContextManager[object]:
@@ -123,5 +134,10 @@ def _show_one(manifest: Manifest) -> None:
         typer.echo(f"  {getattr(manifest, name):>10,}  {name.replace('_', ' ')}")
     for reason, count in sorted(manifest.quarantined_by_reason.items()):
         typer.echo(f"  {count:>10,}    {reason}")
+    for name, done in manifest.cleaned.items():
+        for what, count in done.items():
+            typer.echo(f"  {count:>10,}  {name} {what}")
+    for what, count in manifest.catalogue.items():
+        typer.echo(f"  {count:>10,}  catalogue {what}")
     for name in manifest.ignored_files:
         typer.echo(f"  ignored: {name}")

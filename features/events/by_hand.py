@@ -1,0 +1,45 @@
+"""Files that somebody names: taken as a delivery, whose source and days are found in them where they are not said."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.events.delivery import delivery_id, describe, known_since
+from features.events.fetch import bring
+from features.events.guess import find_source, find_span
+from features.events.ingest import ingest
+from features.events.manifest import Manifest
+from infra.partitions import Span
+from infra.settings import Settings
+
+
+def take_files(
+    settings: Settings, places: Sequence[str], *, source: str | None = None, span: Span | None = None, bulk: bool = True
+) -> Manifest:
+    """Stage what lies at ``places`` (paths, folders, globs, URLs) as one delivery.
+
+    Args:
+        source: name of the adapter; None: found from the files' columns.
+        span: the days that it is for; None: all of those in it, as a bulk history.
+        bulk: whether ``span`` is a history rather than a day that has just ended.
+
+    Raises:
+        DeliveryError: nothing is there, it cannot be read as a whole, or it does not say where it comes from.
+    """
+    settings.lake.spill.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as folder:
+        brought = bring(places, Path(folder))
+        named = source or find_source(settings, brought.files).name
+        days = span or find_span(settings, named, brought.files)
+        delivery = delivery_id(named, describe(brought.files, settings.unpacked_bytes), days)
+        return ingest(
+            settings,
+            named,
+            brought.files,
+            days,
+            bulk=bulk,
+            delivered_at=known_since(settings, delivery, None),
+            ignored_files=brought.ignored,
+        )
