@@ -89,7 +89,8 @@ def _counted(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Lea
     counted = []
     for name, column in policy.columns.items():
         if column.missing.then == "impute":
-            counted.append((name, "imputed", _is_missing(name, column)))
+            known = f"{_instead(name, column, learned)} IS NOT NULL"
+            counted.append((name, "imputed", f"{_is_missing(name, column)} AND {known}"))
         if column.outliers is not None and column.outliers.then in words:
             counted.append((name, words[column.outliers.then], _is_outlier(name, learned)))
     for name, how in policy.texts.items():
@@ -109,10 +110,14 @@ def _value(name: str, column: Column, learned: Learned) -> str:
         instead = _by_type(learned.limits.get(name, {})) if column.outliers.then == "clip" else "NULL"
         value = f"CASE WHEN {_is_outlier(name, learned)} THEN {instead} ELSE {name} END"
     if column.missing.then == "impute":
-        median = column.missing.value == "median"
-        instead = _by_type(learned.medians.get(name, {})) if median else str(column.missing.value)
-        value = f"CASE WHEN {_is_missing(name, column)} THEN {instead} ELSE {value} END"
+        value = f"CASE WHEN {_is_missing(name, column)} THEN {_instead(name, column, learned)} ELSE {value} END"
     return value
+
+
+def _instead(name: str, column: Column, learned: Learned) -> str:
+    """What is imputed; null for event types whose median nobody knows."""
+    median = column.missing.value == "median"
+    return _by_type(learned.medians.get(name, {})) if median else str(column.missing.value)
 
 
 def _dropping(policy: Policy, learned: Learned) -> dict[str, str]:

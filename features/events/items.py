@@ -139,6 +139,7 @@ def _merged() -> str:
     own = ", ".join(f"CASE WHEN has_{column} THEN NULL ELSE said.{column} END AS {column}" for column in _VALUES)
     latest = ", ".join(f"arg_max({column}, place) FILTER ({column} IS NOT NULL) AS {column}" for column in _VALUES)
     values = ", ".join(_VALUES)
+    silent = f"concat_ws('', {values})"  # empty where the version says nothing
     return f"""
         CREATE TABLE items AS
         WITH said AS (SELECT {ITEM_ID}, {said}, min({OCCURRED_AT}) AS {VALID_FROM} FROM ({taken}) GROUP BY {ITEM_ID}),
@@ -146,8 +147,11 @@ def _merged() -> str:
         every AS (
             SELECT {ITEM_ID}, {VALID_FROM}, {own}, -1 AS place FROM said LEFT JOIN described USING ({ITEM_ID})
             UNION ALL BY NAME SELECT * FROM stated),
-        version AS (SELECT {ITEM_ID}, {VALID_FROM}, {latest} FROM every GROUP BY ALL)
-        SELECT * FROM version QUALIFY ({values}) IS DISTINCT FROM lag(({values})) OVER
+        version AS (SELECT {ITEM_ID}, {VALID_FROM}, {latest} FROM every GROUP BY ALL),
+        telling AS (
+            SELECT * FROM version QUALIFY {silent} <> ''
+            OR row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY {VALID_FROM}) = 1)
+        SELECT * FROM telling QUALIFY ({values}) IS DISTINCT FROM lag(({values})) OVER
             (PARTITION BY {ITEM_ID} ORDER BY {VALID_FROM})
     """
 

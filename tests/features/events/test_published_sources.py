@@ -1,0 +1,208 @@
+"""A file of each published dataset's shape goes from its path alone to accepted events and described items."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from features.events.by_hand import take_files
+from features.events.manifest import Manifest
+from features.events.publish import publish
+from infra.errors import DeliveryError
+from infra.partitions import Span
+from infra.settings import Settings
+
+PUBLISHED = Path(__file__).parent / "published"
+
+
+@pytest.fixture
+def mall(tmp_path: Path, make_settings: Any) -> Settings:
+    """A shop of today: nothing of the datasets lies in the future."""
+    return make_settings(tmp_path / "home", clock="2026-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def taken(mall: Settings) -> Any:
+    def take(*places: Path, **more: Any) -> Manifest:
+        manifest = take_files(mall, [str(place) for place in places], **more)
+        publish(mall, [manifest.delivery_id], gated=False)
+        return manifest
+
+    return take
+
+
+@pytest.fixture
+def log(mall: Settings) -> Any:
+    """The events of a delivery, in order, some of their columns."""
+
+    def read(manifest: Manifest, *columns: str) -> list[Any]:
+        files = [mall.lake.events(day, manifest.delivery_id) for day in manifest.days]
+        rows = [row for path in files for row in pq.ParquetFile(path).read().to_pylist()]
+        return [tuple(row[column] for column in columns) if columns[1:] else row[columns[0]] for row in rows]
+
+    return read
+
+
+@pytest.fixture
+def items(mall: Settings) -> Any:
+    def read(manifest: Manifest, *columns: str) -> list[Any]:
+        rows = pq.ParquetFile(mall.lake.items(manifest.delivery_id)).read().to_pylist()
+        return [tuple(row[column] for column in columns) for row in rows]
+
+    return read
+
+
+def test_retailrocket(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "retailrocket")
+    assert (manifest.source, manifest.rows_in, manifest.accepted) == ("retailrocket", 5, 5)
+    assert manifest.span == Span(date(2015, 6, 2), date(2015, 6, 10))
+    assert manifest.catalogue == {"rows": 5, "taken": 3, "unused": 2, "refused": 0}
+    found = log(manifest, "event_type", "user_id", "item_id", "session_id", "occurred_at")
+    assert found[:3] == [
+        ("view", "257597", "355908", None, datetime(2015, 6, 2, 5, 2, 12, 117000, UTC)),
+        ("cart", "992329", "248676", None, datetime(2015, 6, 2, 5, 50, 14, 164000, UTC)),
+        ("purchase", "992329", "248676", "4000", datetime(2015, 6, 2, 5, 50, 44, 282000, UTC)),
+    ]
+    assert items(manifest, "item_id", "category_path", "valid_from") == [
+        ("100001", ["other"], datetime(2015, 6, 9, 6, 6, 39, 827000, UTC)),
+        ("248676", ["9", "570"], datetime(2015, 5, 10, 3, tzinfo=UTC)),
+        ("355908", ["1600", "213", "1016"], datetime(2015, 5, 31, 3, tzinfo=UTC)),
+        ("355908", ["169", "809"], datetime(2015, 6, 7, 3, tzinfo=UTC)),
+    ]
+
+
+def test_taobao_without_a_header(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "taobao" / "UserBehavior.csv")
+    assert (manifest.source, manifest.rows_in) == ("taobao-user-behavior", 7)
+    assert (manifest.accepted, manifest.duplicate) == (5, 1)
+    assert manifest.quarantined_by_reason == {"time_unreadable": 1}
+    assert log(manifest, "event_type") == ["view", "view", "purchase", "favorite", "cart"]
+    assert ("2268318", ["2520377"]) in items(manifest, "item_id", "category_path")
+
+
+def test_taobao_with_a_header(taken: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "log.csv"
+    copy.write_text(
+        "user_id,item_id,category_id,behavior_type,timestamp\n" + (PUBLISHED / "taobao/UserBehavior.csv").read_text()
+    )
+    assert taken(copy).accepted == 5
+
+
+def test_rees46(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "rees46" / "2019-Oct.csv")
+    assert (manifest.source, manifest.accepted) == ("rees46", 3)
+    assert manifest.quarantined_by_reason == {"removed_from_cart": 1}
+    assert log(manifest, "event_type", "price") == [("view", 3579), ("cart", 3320), ("purchase", 13076)]
+    assert items(manifest, "category_path", "brand") == [
+        (["electronics", "smartphone"], "samsung"),
+        (["appliances", "environment", "water_heater"], "aqua"),
+        (["2103807459595387724"], "shiseido"),
+    ]
+
+
+def test_amazon_reviews_of_2018(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "amazon_2018", span=Span(date(2013, 11, 14), date(2016, 9, 2)))
+    assert (manifest.source, manifest.accepted) == ("amazon-reviews", 2)
+    assert log(manifest, "rating", "text") == [(2.0, None), (5.0, "Five Stars\nAs advertised. Reasonably priced")]
+    assert items(manifest, "title", "category_path", "brand", "price") == [
+        ("Ice Blue After Shave", ["All Beauty", "Shaving"], "Sample Brand", 1299)
+    ]
+
+
+def test_amazon_reviews_of_2023(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "amazon_2023")
+    assert (manifest.source, manifest.accepted, manifest.catalogue["taken"]) == ("amazon-reviews", 2, 2)
+    assert log(manifest, "item_id", "event_type") == [("B00YQ6X8EO", "review"), ("B097R46CSY", "review")]
+    assert items(manifest, "title", "category_path", "brand", "price") == [
+        ("Salt Spray", ["Hair", "Styling"], "Shore", 1450),
+        ("Soap Dispenser", ["soap"], None, None),
+    ]
+
+
+def test_online_retail_in_both_spellings(taken: Any, log: Any) -> None:
+    first = taken(PUBLISHED / "online_retail" / "first_year.csv")
+    second = taken(PUBLISHED / "online_retail" / "second_year.csv")
+    assert {first.source, second.source} == {"online-retail"}
+    assert log(first, "event_type", "user_id", "quantity") == [("purchase", "13085", 12), ("return", "16321", 12)]
+    assert second.quarantined_by_reason == {"not_a_product": 1, "price_not_positive": 1}
+    assert log(second, "session_id", "price", "occurred_at") == [
+        ("536365", 255, datetime(2010, 12, 1, 8, 26, tzinfo=UTC))
+    ]
+
+
+def test_both_spellings_in_one_delivery(taken: Any) -> None:
+    folder = PUBLISHED / "online_retail"
+    manifest = taken(
+        folder / "first_year.csv", folder / "second_year.csv", span=Span(date(2009, 12, 1), date(2011, 1, 1))
+    )
+    assert (manifest.accepted, manifest.quarantined) == (3, 2)
+
+
+def test_online_retail_without_invoices_and_codes(taken: Any, log: Any) -> None:
+    manifest = taken(PUBLISHED / "online_retail" / "without_codes.csv")
+    assert (manifest.source, manifest.accepted) == ("online-retail", 4)
+    heart, hanger, _lantern, back = log(manifest, "item_id", "session_id", "event_type")
+    assert heart == ("WHITE HANGING HEART T-LIGHT HOLDER", "17850@2010-12-01 08:26:00", "purchase")
+    assert heart[1] == hanger[1] != back[1]
+    assert back[2] == "return"
+
+
+@pytest.mark.parametrize("column", ["Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Description"])
+def test_what_cannot_be_derived_is_refused_by_name(taken: Any, tmp_path: Path, column: str) -> None:
+    copy = tmp_path / "copy.csv"
+    copy.write_text((PUBLISHED / "online_retail/without_codes.csv").read_text().replace(column, "other"))
+    with pytest.raises(DeliveryError, match=column):
+        taken(copy, source="online-retail", span=Span.of_day(date(2010, 12, 1)))
+
+
+def test_canonical_events_with_items(taken: Any, log: Any, items: Any) -> None:
+    manifest = taken(PUBLISHED / "canonical")
+    assert (manifest.source, manifest.accepted, manifest.catalogue["taken"]) == ("canonical", 3, 3)
+    assert log(manifest, "event_type", "dwell_ms", "text") == [
+        ("view", 4200, None),
+        ("impression", None, None),
+        ("search", None, "red mug"),
+    ]
+    assert items(manifest, "item_id", "price", "valid_from") == [
+        ("i1", 499, datetime(2024, 2, 1, tzinfo=UTC)),
+        ("i1", 599, datetime(2024, 3, 1, 12, tzinfo=UTC)),
+        ("i2", None, datetime(2024, 3, 1, tzinfo=UTC)),
+    ]
+
+
+def test_a_file_of_no_known_source_is_refused_with_its_columns(taken: Any, tmp_path: Path) -> None:
+    strange = tmp_path / "weather.csv"
+    strange.write_text("city,rain\nBath,1\n")
+    with pytest.raises(DeliveryError, match=r"weather\.csv fits no known source; its columns are city, rain\."):
+        taken(strange)
+
+
+def test_items_alone_are_no_delivery(taken: Any) -> None:
+    with pytest.raises(DeliveryError, match=r"No log is among the files: .*items\.csv"):
+        taken(PUBLISHED / "canonical" / "items.csv", source="canonical")
+
+
+def test_a_strange_file_among_others_is_named(taken: Any, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(PUBLISHED / "retailrocket", tmp_path / "shop"))
+    (folder / "weather.csv").write_text("city,rain\nBath,1\n")
+    with pytest.raises(DeliveryError, match=r"weather\.csv"):
+        taken(folder)
+
+
+def test_rows_years_apart_ask_for_the_days(taken: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("item_id,event_type,occurred_at\na,view,1999-01-01\na,view,2020-01-01\n")
+    with pytest.raises(DeliveryError, match="years apart: none between 1999-01-01 and 2020-01-01"):
+        taken(log)
+
+
+def test_a_log_without_a_readable_time_is_refused(taken: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("item_id,event_type,occurred_at\na,view,yesterday\n")
+    with pytest.raises(DeliveryError, match="No time before 2026-01-01 can be read"):
+        taken(log)
