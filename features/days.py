@@ -45,6 +45,9 @@ def due(settings: Settings, span: Span) -> Span:
     built = built_days(settings)
     changed = [day for day in built if _changed_since(settings.lake, day)]
     start = min([start, *changed])
+    before = start - timedelta(days=1)
+    if settings.tie_backwards and before in built:  # its logins may name guests of the day before
+        start = before
     new = changed or set(Span(start, end).days()) - set(built)
     return Span(start, max(end, built[-1] + timedelta(days=1)) if new and built else end)
 
@@ -84,12 +87,14 @@ def moments(settings: Settings, span: Span) -> pa.Table:
     as young as itself.
     """
     back = timedelta(days=max(*settings.window_days, settings.late_days))
+    ahead = timedelta(days=1 if settings.tie_backwards else 0)
     closed = set(settings.lake.closed_days())
-    known = {day: known_at(settings.lake, day) for day in Span(span.start - back, span.end).days() if day in closed}
+    spanned = Span(span.start - back, span.end + ahead)
+    known = {day: known_at(settings.lake, day) for day in spanned.days() if day in closed}
     rows = []
     for day in span.days():
         end = day_end(day, settings.zone)
-        before = (moment for other, moment in known.items() if day - back <= other <= day)
+        before = (moment for other, moment in known.items() if day - back <= other <= day + ahead)
         rows.append({DAY: day, EVENT_TIMESTAMP: end, CREATED_TIMESTAMP: max(end, *before)})
     fields = [(DAY, pa.date32()), (EVENT_TIMESTAMP, _MOMENT), (CREATED_TIMESTAMP, _MOMENT)]
     return pa.Table.from_pylist(rows, pa.schema(fields))

@@ -9,7 +9,7 @@ from ibis import _
 
 from features.behaviour import OCCURRED_US, SPEND
 from features.engine import DAY, Connection, Table
-from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
+from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
 from features.files import read_files, write_days
 from infra.lake import Lake
 from infra.partitions import Span
@@ -19,11 +19,11 @@ FIRST_US: Final = "first_us"
 LAST_US: Final = "last_us"
 
 #: A guest has no ``user_id``; its tiles are kept apart by session.
-KEYS: Final = (USER_ID, SESSION_ID, ITEM_ID, CATEGORY, EVENT_TYPE)
+KEYS: Final = (USER_ID, SESSION_ID, ITEM_ID, CATEGORY, EVENT_TYPE, IS_BOT)
 
 SCHEMA: Final = pa.schema(
     [
-        *(pa.field(key, pa.string()) for key in KEYS),
+        *(pa.field(key, pa.bool_() if key == IS_BOT else pa.string()) for key in KEYS),
         pa.field(DAY, pa.date32()),
         pa.field(COUNT, pa.int64()),
         pa.field(QUANTITY, pa.int64()),

@@ -19,7 +19,7 @@ from ibis import _
 
 from features.behaviour import SPEND
 from features.engine import DAY, Column, Connection, Table, stored
-from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, USER_ID
+from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, USER_ID
 from features.tiles import COUNT
 from features.views import (
     INTERACTIONS,
@@ -54,8 +54,8 @@ def user_windows(connection: Connection, tiles: Table, span: Span, window_days: 
 
 
 def item_windows(connection: Connection, tiles: Table, span: Span, window_days: Sequence[int]) -> Table:
-    """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users."""
-    seen = _windowed(tiles)
+    """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users, and bots do not."""
+    seen = _windowed(tiles).filter(~_[IS_BOT])
     any_of = seen.filter(_[EVENT_TYPE].isin(INTERACTIONS)).mutate(**{EVENT_TYPE: ibis.literal(INTERACTION)})
     changes = _changes(seen.union(any_of), ITEM_ID, {"count": COUNT}, {"users": USER_ID}, window_days)
     columns = {

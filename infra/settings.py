@@ -68,6 +68,9 @@ class Settings(BaseSettings):
 
     window_days: tuple[Days, ...] = Field((1, 7, 30), description="Lengths of the behaviour windows, in days.")
     half_life_days: tuple[Days, ...] = Field((7, 30, 90), description="Half-lives of the decayed interest, in days.")
+    tie_backwards: bool = Field(
+        False, description="Whether a login also names the guest's events of its session that came before it."
+    )
     sequence_length: int = Field(50, ge=1, le=1000, description="Events kept in a user's sequence.")
     history_items: int = Field(1000, ge=1, description="Items kept in a user's item history, latest first.")
     late_days: int = Field(30, ge=0, le=3650, description="A row that is later than this many days is quarantined.")

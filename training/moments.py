@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, Literal
@@ -11,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.behaviour import OCCURRED_US
 from features.events.schema import (
+    CATEGORY,
     DWELL_MS,
     EVENT_ID,
     EVENT_TYPE,
     ITEM_ID,
-    OCCURRED_AT,
     SESSION_ID,
     SOURCE_POSITION,
     USER_ID,
@@ -33,13 +33,14 @@ DAY: Final = "day"
 TARGETS: Final = "targets"
 
 #: What ``Log`` needs of an event.
-LOG_COLUMNS: Final = (USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, SOURCE_POSITION, DWELL_MS, EVENT_ID)
+LOG_COLUMNS: Final = (USER_ID, ITEM_ID, CATEGORY, EVENT_TYPE, OCCURRED_US, SOURCE_POSITION, DWELL_MS, EVENT_ID)
 
-#: Several baskets of one user may begin in one minute; each is a moment, none sees the other.
+#: Several baskets of one user may begin in one minute; each is a moment, none sees the other. ``{events}``
+#: stands for the name of a table of ``features.behaviour``.
 BASKETS: Final = f"""
-    SELECT {USER_ID}, coalesce({SESSION_ID}, epoch_us({OCCURRED_AT})::VARCHAR) AS {SESSION_ID},
-           min({OCCURRED_AT}) AS {MOMENT}, list_sort(list(DISTINCT {ITEM_ID})) AS {TARGETS}
-    FROM events
+    SELECT {USER_ID}, coalesce({SESSION_ID}, {OCCURRED_US}::VARCHAR) AS {SESSION_ID},
+           make_timestamptz(min({OCCURRED_US})) AS {MOMENT}, list_sort(list(DISTINCT {ITEM_ID})) AS {TARGETS}
+    FROM {{events}}
     WHERE {EVENT_TYPE} = 'purchase' AND {USER_ID} IS NOT NULL AND {ITEM_ID} IS NOT NULL
     GROUP BY ALL ORDER BY {MOMENT}, {USER_ID}, {SESSION_ID}
 """
@@ -84,18 +85,17 @@ def start_us(day: date, settings: Settings) -> int:
 class Log:
     """Events of known users in order of time, to be asked for one user's events of one day."""
 
-    def __init__(self, events: pa.Table, categories: Mapping[str, str]) -> None:
-        """Take ``events`` (``LOG_COLUMNS``); ``categories`` by item, else empty."""
-        known = events.filter(pa.compute.is_valid(events[USER_ID]))
-        known = known.sort_by([(USER_ID, "ascending"), (OCCURRED_AT, "ascending"), (SOURCE_POSITION, "ascending")])
-        self._times = known[OCCURRED_AT].cast(pa.int64()).to_numpy()
+    def __init__(self, events: pa.Table) -> None:
+        """Take ``events`` of known users (``LOG_COLUMNS``)."""
+        known = events.sort_by([(USER_ID, "ascending"), (OCCURRED_US, "ascending"), (SOURCE_POSITION, "ascending")])
+        self._times = known[OCCURRED_US].to_numpy()
         self._columns: dict[str, list[Any]] = {
-            name: known[name].to_pylist() for name in (ITEM_ID, EVENT_TYPE, SOURCE_POSITION, DWELL_MS, EVENT_ID)
+            name: known[name].to_pylist()
+            for name in (ITEM_ID, CATEGORY, EVENT_TYPE, SOURCE_POSITION, DWELL_MS, EVENT_ID)
         }
         users = known[USER_ID].to_numpy(zero_copy_only=False)
         names, first = np.unique(users, return_index=True) if len(users) else (users, np.array([], dtype=np.int64))
         self._range = dict(zip(names, zip(first, [*first[1:], len(users)], strict=True), strict=True))
-        self._categories = categories
 
     def between(self, user_id: str, start: int, end: int) -> list[Live]:
         """The user's events with ``start <= time < end``, microseconds since 1970 UTC."""
@@ -105,13 +105,12 @@ class Log:
         return [self._live(row) for row in range(left, right)]
 
     def _live(self, row: int) -> Live:
-        item = self._columns[ITEM_ID][row]
         return Live(
-            item,
-            self._categories.get(item, ""),
+            self._columns[ITEM_ID][row],
+            self._columns[CATEGORY][row],
             self._columns[EVENT_TYPE][row],
             int(self._times[row]),
             int(self._columns[SOURCE_POSITION][row]),
-            int(self._columns[DWELL_MS][row] or 0),
+            int(self._columns[DWELL_MS][row]),
             self._columns[EVENT_ID][row],
         )

@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
+from features.behaviour import behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
 from features.days import known_at
-from features.events.log import event_files
-from features.events.schema import CATEGORY, ITEM_ID, PRICE, USER_ID
+from features.engine import batches, connect
+from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.state import UserState, advance, from_row
 from features.views import EVENT_TIMESTAMP
@@ -66,13 +66,12 @@ def _closed(settings: Settings, through: date | None) -> Span:
 
 
 def _read(settings: Settings, span: Span) -> tuple[pa.Table, pa.Table]:
-    """Events of known users, and the moments, in order of time."""
-    files = [str(path) for path in event_files(settings.lake, span)]
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        events = connection.read_parquet(files).filter(f"{USER_ID} IS NOT NULL")
-        table = events.select(", ".join(LOG_COLUMNS)).to_arrow_table()
-        moments = events.query("events", BASKETS).to_arrow_table()
+    """Events of known users, with their items as they were, and the moments, in order of time."""
+    with connect(settings) as connection:
+        events = behaviour(connection, settings, span)
+        known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS)
+        table = pa.Table.from_batches(batches(connection, known))
+        moments = connection.con.sql(BASKETS.format(events=events.get_name())).to_arrow_table()
     if not len(moments):
         raise TrainingError(f"No known user bought anything on the days {span}.", "Load more days.")
     days = days_of(moments[MOMENT].cast(pa.int64()).to_numpy(), span, settings)
@@ -85,8 +84,7 @@ def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table)
 
     asked = pa.table({USER_ID: moments[USER_ID], EVENT_TIMESTAMP: moments[MOMENT]})
     rows = user_rows(settings, asked).drop_columns([EVENT_TIMESTAMP])
-    named = catalogue(settings)
-    log = Log(events, dict(zip(named[ITEM_ID].to_pylist(), named[CATEGORY].to_pylist(), strict=True)))
+    log = Log(events)
     horizon = _Horizon(settings, span)
     columns = window_columns(settings.window_days)
     moments_us = moments[MOMENT].cast(pa.int64()).to_pylist()

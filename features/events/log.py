@@ -27,3 +27,9 @@ def event_files(lake: Lake, span: Span) -> list[Path]:
     return [
         lake.events(day, delivery) for day in span.days() for delivery in read_json(lake.partition(day))["deliveries"]
     ]
+
+
+def published_files(lake: Lake, span: Span) -> list[Path]:
+    """As ``event_files``, of those days of ``span`` that are closed."""
+    closed = [Span.of_day(day) for day in span.days() if lake.partition(day).exists()]
+    return [path for day in closed for path in event_files(lake, day)]

@@ -74,8 +74,14 @@ class Shop:
 
     def _close(self, day: date, rows: list[Event], delivery: str, lag: timedelta) -> None:
         known = day_end(day, self.settings.zone) + lag
-        common = {"ingested_at": known, "ingested_assumed": False, "source": "test", "delivery_id": delivery}
-        table = pa.Table.from_pylist([{**event, **common} for event in rows], EVENT)
+        common = {
+            "ingested_at": known,
+            "ingested_assumed": False,
+            "is_bot": False,
+            "source": "test",
+            "delivery_id": delivery,
+        }
+        table = pa.Table.from_pylist([{**common, **event} for event in rows], EVENT)
         self._write(table, self.lake.events(day, delivery))
         marker = {"day": str(day), "rows": len(rows), "known_at": known.isoformat(), "deliveries": [delivery]}
         write_json(self.lake.partition(day), marker)

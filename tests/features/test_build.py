@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,17 +179,27 @@ def test_a_row_is_known_when_its_last_delivery_was(shop: Any) -> None:
         assert {row["created_timestamp"] for row in found} <= {max(late, end + timedelta(hours=1))}
 
 
-def test_a_category_is_the_one_known_on_the_day(settings: Settings, shop_of: Any, event_of: Any) -> None:
+def test_an_item_is_what_it_was_at_the_moment(settings: Settings, shop_of: Any, event_of: Any) -> None:
     made = shop_of(settings)
     made.items({"i1": "mug"})
     second = START + timedelta(days=1)
-    made.items({"i1": "cup"}, delivery="later", bulk=False, moment=datetime(2010, 1, 31, 12, tzinfo=UTC))
-    events = [event_of(settings, day, HOUR, event_id=str(day)) for day in (START, second)]
+    noon = datetime.combine(second, time(12), UTC)
+    made.items({"i1": "cup"}, delivery="later", bulk=False, moment=noon)
+    events = [event_of(settings, second, hour * HOUR, event_id=str(hour)) for hour in (11, 12, 13)]
     made.publish(Span(START, START + timedelta(days=2)), events)
     build(settings, Span(START, START + timedelta(days=2)))
-    assert [row["sequence_categories"] for row in made.rows("user_sequence", Span.of_day(second))[second]] == [
-        ["mug", "cup"]
-    ]
+    [row] = made.rows("user_sequence", Span.of_day(second))[second]
+    assert row["sequence_categories"] == ["mug", "cup", "cup"]
+
+
+def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_of: Any, event_of: Any) -> None:
+    made = shop_of(settings)
+    events = [event_of(settings, START, HOUR + n, event_id=str(n), user_id=f"u{n}", is_bot=n > 0) for n in range(3)]
+    made.publish(Span.of_day(START), events)
+    build(settings, Span.of_day(START))
+    [item] = made.rows("item_windows", Span.of_day(START))[START]
+    assert (item["view_count_1d"], item["view_users_1d"]) == (1, 1)
+    assert len(made.rows("user_windows", Span.of_day(START))[START]) == 3
 
 
 @pytest.mark.thorough
