@@ -8,6 +8,8 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     events/dt=D/<delivery>.parquet        accepted events of the day, one file a delivery
     items/<delivery>.parquet              what the delivery said about items
     quarantine/<delivery>.parquet         rows refused, with their reasons
+    decisions/<id>.parquet                what became of refused rows: replayed or dropped, by whom and why
+    aliases/<delivery>.parquet            ids that replayed rows would have today
     manifests/<delivery>.json             published deliveries: the accounting
     partitions/D.json                     closed days: rows, mix, known_at, deliveries
     tiles/dt=D.parquet                    user x item x behaviour x day
@@ -61,6 +63,19 @@ class Lake:
 
     def quarantine(self, delivery_id: str) -> Path:
         return self.root / "quarantine" / f"{delivery_id}.parquet"
+
+    def decision(self, decision_id: str) -> Path:
+        return self.root / "decisions" / f"{decision_id}.parquet"
+
+    def decisions(self) -> list[Path]:
+        """What became of refused rows, by id."""
+        return sorted((self.root / "decisions").glob("*.parquet"))
+
+    def aliases(self, delivery_id: str) -> Path:
+        return self.root / "aliases" / f"{delivery_id}.parquet"
+
+    def all_aliases(self) -> list[Path]:
+        return sorted((self.root / "aliases").glob("*.parquet"))
 
     def manifest(self, delivery_id: str) -> Path:
         return self.root / "manifests" / f"{delivery_id}.json"

@@ -1,56 +1,144 @@
-"""The quarantine, to read: rows that were refused, with the original and every reason."""
+"""The quarantine, to read: rows that were refused, with the original and every reason, and what became of them.
+
+Refused rows lie in the files of their deliveries and never change. What somebody decides about them is
+written beside: a row is open until it is replayed or dropped.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Final, Literal
 
 import duckdb
 import pyarrow as pa
 
-from features.events.parsed import FILE, REASONS, ROW
+from features.events.parsed import DAY, POSITION, REASONS
 from features.events.schema import DELIVERY_ID
 from features.events.scratch import listing, text
 from features.events.staging import REFUSED
+from features.files import write_table
+from infra.errors import DeliveryError
 from infra.lake import Lake
 
+State = Literal["open", "replayed", "dropped"]
+STATE: Final = "state"
+AT: Final = "decided_at"
+ACTOR: Final = "actor"
+WHY: Final = "why"
+INTO: Final = "replayed_into"
 
-def by_reason(lake: Lake, delivery_id: str | None = None) -> dict[str, int]:
+DECISION: Final = pa.schema(
+    [
+        pa.field(DELIVERY_ID, pa.string(), nullable=False),
+        pa.field(POSITION, pa.int64(), nullable=False),
+        pa.field(STATE, pa.string(), nullable=False),
+        pa.field(AT, pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field(ACTOR, pa.string(), nullable=False),
+        pa.field(WHY, pa.string(), nullable=False),
+        pa.field(INTO, pa.string()),  # the delivery that a replayed row came in with
+    ]
+)
+#: The columns of the quarantine as a table.
+QUARANTINE: Final = pa.schema([*REFUSED, pa.field(STATE, pa.string()), *(field.with_nullable(True) for field in list(DECISION)[3:])])
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which refused rows: of a delivery, with a rule among their reasons, of a day, in a state; all by default.
+
+    Attributes:
+        row: ``DELIVERY:POSITION``, one row.
+    """
+
+    delivery: str | None = None
+    rule: str | None = None
+    day: str | None = None
+    row: str | None = None
+    state: State | None = "open"
+
+    @property
+    def condition(self) -> str:
+        """SQL over the quarantine's columns.
+
+        Raises:
+            DeliveryError: ``row`` does not name one.
+        """
+        parts = ["true"]
+        parts += [f"{DELIVERY_ID} = {text(self.delivery)}"] if self.delivery else []
+        parts += [f"list_contains({REASONS}, {text(self.rule)})"] if self.rule else []
+        parts += [f"CAST({DAY} AS VARCHAR) = {text(self.day)}"] if self.day else []
+        parts += [f"{STATE} = {text(self.state)}"] if self.state else []
+        if self.row:
+            delivery, _, position = self.row.rpartition(":")
+            if not delivery or not position.isdecimal():
+                raise DeliveryError(
+                    f"{self.row!r} names no refused row.", "Name one as the list does: DELIVERY:POSITION."
+                )
+            parts += [f"{DELIVERY_ID} = {text(delivery)} AND {POSITION} = {int(position)}"]
+        return " AND ".join(parts)
+
+
+def refused(lake: Lake, which: Which = Which(state=None), limit: int | None = None) -> pa.Table:
+    """Refused rows by delivery and position, with what became of them (schema ``QUARANTINE``)."""
+    most = f"LIMIT {limit}" if limit is not None else ""
+    with _opened(lake) as connection:
+        columns = ", ".join(QUARANTINE.names)
+        found = connection.sql(
+            f"SELECT {columns} FROM quarantine WHERE {which.condition} ORDER BY {DELIVERY_ID}, {POSITION} {most}"
+        ).to_arrow_table()
+    return found.cast(QUARANTINE)
+
+
+def by_reason(lake: Lake, which: Which = Which(state=None)) -> dict[str, int]:
     """Refused rows per reason, most frequent first; a row counts for each of its reasons."""
-    files = _files(lake, delivery_id)
-    if not files:
-        return {}
-    with duckdb.connect() as connection:
+    with _opened(lake) as connection:
         counted = connection.execute(f"""
-            SELECT reason, count(*) AS n FROM (SELECT unnest({REASONS}) AS reason FROM read_parquet({listing(files)}))
+            SELECT reason, count(*) AS n
+            FROM (SELECT unnest({REASONS}) AS reason FROM quarantine WHERE {which.condition})
             GROUP BY reason ORDER BY n DESC, reason
         """).fetchall()
     return dict(counted)
 
 
-def refused(
-    lake: Lake, *, delivery_id: str | None = None, reason: str | None = None, limit: int | None = None
-) -> pa.Table:
-    """Refused rows by delivery, file and row (schema ``features.events.staging.REFUSED``).
+def decide(
+    lake: Lake, rows: pa.Table, state: State, *, at: datetime, actor: str, why: str, into: str | None = None
+) -> None:
+    """Write down what becomes of ``rows`` (of schema ``QUARANTINE``); the last word counts."""
+    said = {STATE: state, AT: at, ACTOR: actor, WHY: why, INTO: into}
+    columns = {
+        DELIVERY_ID: rows[DELIVERY_ID].combine_chunks(),
+        POSITION: rows[POSITION].combine_chunks(),
+        **{name: pa.array([value] * len(rows), DECISION.field(name).type) for name, value in said.items()},
+    }
+    digest = f"{at:%Y%m%dT%H%M%S%f}-{state}-{len(lake.decisions())}"
+    write_table(pa.table(columns, DECISION), lake.decision(digest))
 
-    Args:
-        delivery_id: of this delivery only.
-        reason: rows that have this among their reasons.
-        limit: at most so many rows.
-    """
-    files = _files(lake, delivery_id)
-    if not files:
-        return REFUSED.empty_table()
-    where = f"WHERE list_contains({REASONS}, {text(reason)})" if reason else ""
-    most = f"LIMIT {limit}" if limit is not None else ""
+
+@contextmanager
+def _opened(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the view ``quarantine``."""
+    decided = f"read_parquet({listing(lake.decisions())})" if lake.decisions() else "no_decisions"
+    latest = f"SELECT * FROM {decided} QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY {AT} DESC) = 1"
+    rows = f"read_parquet({listing(_files(lake))})" if _files(lake) else "no_rows"
     with duckdb.connect() as connection:
-        found = connection.sql(f"""
-            SELECT {", ".join(REFUSED.names)} FROM read_parquet({listing(files)}) {where}
-            ORDER BY {DELIVERY_ID}, {FILE}, {ROW} {most}
-        """).to_arrow_table()
-    return found.cast(REFUSED)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("no_decisions", DECISION.empty_table())
+        connection.register("no_rows", REFUSED.empty_table())
+        connection.execute(f"""
+            CREATE VIEW quarantine AS SELECT * REPLACE (coalesce({STATE}, 'open') AS {STATE})
+            FROM {rows} LEFT JOIN ({latest}) USING ({_KEY})
+        """)
+        yield connection
 
 
-def _files(lake: Lake, delivery_id: str | None) -> list[Path]:
+_KEY: Final = f"{DELIVERY_ID}, {POSITION}"
+
+
+def _files(lake: Lake) -> list[Path]:
     """Files of published deliveries; a delivery still in staging has refused nothing yet."""
-    manifests = [path for path in lake.published() if delivery_id in (None, path.stem)]
-    return [lake.quarantine(path.stem) for path in manifests]
+    files = (lake.quarantine(path.stem) for path in lake.published())
+    return [path for path in files if path.exists()]

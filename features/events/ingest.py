@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from features.events.cleaning import changes, clean, learn
 from features.events.delivery import delivery_id, describe, require_unchanged, stamps
@@ -24,10 +25,10 @@ from features.events.policy import Policy, load_policy
 from features.events.query import Bounds
 from features.events.reading import text_file
 from features.events.reasons import RULE_VERSION
-from features.events.route import counts, days_of, others, route
+from features.events.route import NO_IDS, counts, days_of, others, route
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
-from features.events.staging import TAKEN_ROWS, write_events, write_quarantine
+from features.events.staging import TAKEN_ROWS, write_aliases, write_events, write_quarantine
 from infra.lake import written_aside
 from infra.partitions import Span, day_end, require_over
 from infra.settings import Settings
@@ -45,6 +46,7 @@ def ingest(
     closed: Closed = "rows",
     reason: str = "",
     beside: Sequence[str] = (),
+    replayed: pa.Table | None = None,
 ) -> Manifest:
     """Take a delivery into its staging folder.
 
@@ -57,6 +59,7 @@ def ingest(
         delivered_at: since when the delivery is known; no row may have happened later.
         ignored_files: names that lay beside the files, for the record.
         beside: deliveries staged for the same span before this one; their rows are duplicates here.
+        replayed: rows that come out of the quarantine, and no day of ``span`` is closed: their ids in it.
 
     Raises:
         DeliveryError: a file that cannot be read as a whole; nothing has changed.
@@ -74,6 +77,7 @@ def ingest(
         span_start=span.start,
         span_end=span.end,
         bulk=bulk,
+        closes=replayed is None,
         delivered_at=delivered_at.astimezone(UTC),
         ingested_at_rule=_rule(settings, bulk),
         rule_version=RULE_VERSION,
@@ -87,10 +91,11 @@ def ingest(
             parsed = _parsed(connection, settings, adapter, files, manifest)
             require_unchanged(files, before)
             learned = _cleaned(connection, settings, policy, manifest)
-            manifest = _routed(connection, settings, adapter, manifest, tuple(beside))
+            manifest = _routed(connection, settings, adapter, manifest, tuple(beside), replayed)
             write_events(connection, folder, manifest, _assumed(settings, manifest))
             catalogue = write_items(connection, settings, policy, parsed, folder, span)
             write_quarantine(connection, folder, manifest, parsed.log)
+            write_aliases(connection, folder)
             cleaned = changes(connection, policy, learned, TAKEN_ROWS)
             manifest = manifest.model_copy(update={"catalogue": catalogue, "cleaned": cleaned, "learned": learned})
         manifest.write(folder / STAGED_MANIFEST)
@@ -122,16 +127,19 @@ def _routed(
     source: Source,
     manifest: Manifest,
     beside: tuple[str, ...],
+    replayed: pa.Table | None,
 ) -> Manifest:
     """Give every row its fate, and count them."""
     rows_in = connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]
     route(
         connection,
         others(settings.lake, days_of(connection), manifest.delivery_id, beside),
+        settings.lake.all_aliases(),
         manifest.span,
         late_days=settings.late_days,
         copies=_copies(manifest.files),
         repeats_are_events=source.repeats_are_events,
+        old_ids=NO_IDS if replayed is None else replayed,
     )
     accounted = manifest.model_copy(update={"rows_in": rows_in, **counts(connection)})
     accounted.check_sum()

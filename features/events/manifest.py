@@ -35,9 +35,10 @@ class Manifest(BaseModel):
 
     ``rows_in = accepted + duplicate + late + early + quarantined``. A row that is refused for several
     reasons is listed in the quarantine with all of them and counted here under the first, so that
-    ``quarantined_by_reason`` adds up as well. ``catalogue`` counts rows of files that describe items:
-    ``rows = taken + unused + refused``; ``cleaned`` counts values of taken rows that the cleaning policy
-    changed or flagged, by column and by what was done; ``learned`` is what it went by.
+    ``quarantined_by_reason`` adds up as well. A replay of rows out of the quarantine ``closes`` no days.
+    ``catalogue`` counts rows of files that describe items: ``rows = taken + unused + refused``; ``cleaned``
+    counts values of taken rows that the cleaning policy changed or flagged, by column and by what was done;
+    ``learned`` is what it went by.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class Manifest(BaseModel):
     span_start: date
     span_end: date
     bulk: bool
+    closes: bool = True
     delivered_at: datetime
     ingested_at_rule: str
     rule_version: str
@@ -75,8 +77,9 @@ class Manifest(BaseModel):
 
     @property
     def days(self) -> list[date]:
-        """Every day that has a file in this delivery: the span's, and those of late and early rows."""
-        return sorted({*self.span.days(), *self.late_by_day, *self.early_by_day})
+        """Every day that has a file in this delivery: those of its rows, and of a span that it closes all."""
+        closed = self.span.days() if self.closes else ()
+        return sorted({*closed, *self.accepted_by_day, *self.late_by_day, *self.early_by_day})
 
     def check_sum(self) -> None:
         """Hold the identity.

@@ -18,7 +18,7 @@ from features.events.partition import close
 from features.events.route import others
 from features.events.schema import EVENT_ID
 from features.events.scratch import listing
-from features.events.staging import STAGED_ITEMS, STAGED_QUARANTINE, staged_day
+from features.events.staging import STAGED_ALIASES, STAGED_ITEMS, STAGED_QUARANTINE, staged_day
 from infra.errors import DeliveryError, PartitionRefused
 from infra.lake import Lake, read_json
 from infra.locks import one_at_a_time
@@ -50,7 +50,7 @@ def publish(settings: Settings, deliveries: Sequence[str], *, gated: bool = True
         for manifest in manifests:
             _move(settings.lake, manifest)
             manifest.write(settings.lake.manifest(manifest.delivery_id))
-        closing = {day for manifest in manifests for day in manifest.span.days()}
+        closing = {day for manifest in manifests if manifest.closes for day in manifest.span.days()}
         touched = {day for manifest in manifests for day in manifest.days}
         days = sorted(day for day in touched if day in closing or settings.lake.partition(day).exists())
         close(settings, days)
@@ -107,6 +107,9 @@ def _move(lake: Lake, manifest: Manifest) -> None:
             staged.replace(target)
         elif not target.exists():
             raise DeliveryError(f"{staged} is gone, and {target} is not there either.", "Ingest the delivery again.")
+    if (folder / STAGED_ALIASES).exists():  # only replays have any
+        lake.aliases(delivery).parent.mkdir(parents=True, exist_ok=True)
+        (folder / STAGED_ALIASES).replace(lake.aliases(delivery))
 
 
 def _forget(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from features.events.cleaning import CLEANED
 from features.events.parsed import CONTENT, DAY, FILE, POSITION, REASONS
@@ -19,51 +20,66 @@ from infra.partitions import Span
 ROUTED: Final = "routed"
 FATE: Final = "fate"
 REASON: Final = "reason"  # the first of the reasons
+ALIAS: Final = "alias"  # the id that a replayed row would have today, where that is another
 ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"
 LATE: Final = "late"
 EARLY: Final = "early"
 QUARANTINED: Final = "quarantined"
 
+NO_IDS: Final = pa.schema([(POSITION, pa.int64()), (EVENT_ID, pa.string())]).empty_table()
+
 
 def route(
     connection: duckdb.DuckDBPyConnection,
     known: list[Path],
+    aliases: list[Path],
     span: Span,
     *,
     late_days: int,
     copies: tuple[int, ...],
     repeats_are_events: bool,
+    old_ids: pa.Table = NO_IDS,
 ) -> None:
-    """Fill the table ``routed``: position, event_id, fate and reason of every parsed row.
+    """Fill the table ``routed``: position, event_id, alias, fate and reason of every parsed row.
 
     Args:
         known: files of events that other deliveries brought for the days of these rows.
+        aliases: files of ids under which rows that were replayed would come today.
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
         copies: per file, how many files of the same content came before it in this delivery.
         repeats_are_events: number the equal rows of a delivery instead of dropping all but the first.
+        old_ids: of rows that come out of the quarantine: position, and the id that they had in it.
     """
-    ids = f"coalesce({EVENT_ID}, {CONTENT})"
+    today = f"coalesce({EVENT_ID}, {CONTENT})"
     if repeats_are_events:
         # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
         again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
-        ids = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
-    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))})" if known else f"SELECT NULL AS {EVENT_ID}"
+        today = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
+    seen = [f"SELECT {EVENT_ID} FROM read_parquet({listing(list(files))})" for files in (known, aliases) if files]
+    connection.register("old_ids", old_ids)
     connection.execute(f"""
         CREATE TABLE {ROUTED} AS
-        WITH valid AS (SELECT {POSITION}, {DAY}, {ids} AS {EVENT_ID} FROM {CLEANED} WHERE {REASONS} IS NULL),
-        seen AS ({seen}),
+        WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED}),
+        seen AS ({" UNION ALL ".join(seen) or f"SELECT NULL AS {EVENT_ID}"}),
+        identified AS (
+            SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
+                CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
+            FROM named LEFT JOIN old_ids USING ({POSITION})),
         counted AS (
             SELECT *, row_number() OVER (PARTITION BY {EVENT_ID} ORDER BY {POSITION}) > 1
-                OR {EVENT_ID} IN (SELECT {EVENT_ID} FROM seen WHERE {EVENT_ID} IS NOT NULL) AS again
-            FROM valid),
+                OR {EVENT_ID} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL)
+                OR coalesce({ALIAS} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL), false) AS again
+            FROM identified WHERE {REASONS} IS NULL),
         fated AS (
-            SELECT {POSITION}, {DAY}, {EVENT_ID}, {_fate(span, late_days)} AS {FATE} FROM counted)
+            SELECT {POSITION}, {DAY}, {EVENT_ID}, {ALIAS}, {_fate(span, late_days)} AS {FATE} FROM counted)
         SELECT *, CASE WHEN {FATE} = '{QUARANTINED}' THEN '{TOO_LATE}' END AS {REASON} FROM fated
         UNION ALL
-        SELECT {POSITION}, {DAY}, NULL, '{QUARANTINED}', {REASONS}[1] FROM {CLEANED} WHERE {REASONS} IS NOT NULL
+        SELECT {POSITION}, {DAY}, {EVENT_ID}, {ALIAS}, '{QUARANTINED}', {REASONS}[1] FROM identified
+        WHERE {REASONS} IS NOT NULL
     """)
+    connection.unregister("old_ids")
 
 
 def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:

@@ -19,7 +19,7 @@ from features.events.load import Loaded
 from features.events.manifest import Manifest
 from features.events.parsed import DAY, FILE, ORIGINAL, POSITION, REASONS, ROW
 from features.events.reasons import RULE_VERSION
-from features.events.route import ACCEPTED, EARLY, FATE, LATE, QUARANTINED, REASON, ROUTED
+from features.events.route import ACCEPTED, ALIAS, EARLY, FATE, LATE, QUARANTINED, REASON, ROUTED
 from features.events.schema import (
     DELIVERY_ID,
     EVENT,
@@ -33,6 +33,7 @@ from features.events.scratch import listing, text
 
 STAGED_ITEMS: Final = "items.parquet"
 STAGED_QUARANTINE: Final = "quarantine.parquet"
+STAGED_ALIASES: Final = "aliases.parquet"
 TAKEN: Final = f"{FATE} IN ('{ACCEPTED}', '{LATE}', '{EARLY}')"
 #: SQL of their positions.
 TAKEN_ROWS: Final = f"SELECT {POSITION} FROM {ROUTED} WHERE {TAKEN}"
@@ -44,6 +45,8 @@ REFUSED: Final = pa.schema(
         pa.field(SOURCE, pa.string(), nullable=False),
         pa.field(FILE, pa.string(), nullable=False),
         pa.field(ROW, pa.int64(), nullable=False),  # from 1, the header not counted
+        pa.field(POSITION, pa.int64(), nullable=False),  # in the delivery, from 1: with it, the row's name
+        pa.field(EVENT_ID, pa.string(), nullable=False),  # the one it will have when it is taken after all
         pa.field(REASONS, pa.list_(pa.string()), nullable=False),
         pa.field(RULE, pa.string(), nullable=False),
         pa.field(ORIGINAL, pa.string(), nullable=False),  # JSON, every cell as the text that was read
@@ -102,9 +105,9 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manife
     names = listing([file.name for file in manifest.files]) if manifest.files else "['']"
     reader = connection.sql(f"""
         SELECT {text(manifest.delivery_id)} AS {DELIVERY_ID}, {text(manifest.source)} AS {SOURCE},
-            {names}[{FILE} + 1] AS {FILE}, {ROW}, coalesce({REASONS}, [{REASON}]) AS {REASONS},
-            {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
-        FROM (SELECT {POSITION}, {FATE}, {REASON} FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}')
+            {names}[{FILE} + 1] AS {FILE}, {ROW}, {POSITION}, {ROUTED}.{EVENT_ID},
+            coalesce({REASONS}, [{REASON}]) AS {REASONS}, {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
+        FROM (SELECT {POSITION}, {EVENT_ID}, {REASON} FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}') AS {ROUTED}
         JOIN {CLEANED} USING ({POSITION})
         JOIN (SELECT rowid + 1 AS {POSITION}, {log.originals()} AS {ORIGINAL} FROM {log.table}) USING ({POSITION})
         ORDER BY {POSITION}
@@ -112,6 +115,15 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manife
     with pq.ParquetWriter(folder / STAGED_QUARANTINE, REFUSED, compression="zstd") as writer:
         for batch in reader:
             writer.write_table(pa.Table.from_batches([batch]).cast(REFUSED))
+
+
+def write_aliases(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """The ids under which replayed rows would come today, if there are any."""
+    found = connection.sql(
+        f"SELECT {ALIAS} AS {EVENT_ID} FROM {ROUTED} WHERE {ALIAS} IS NOT NULL AND {TAKEN} ORDER BY ALL"
+    ).to_arrow_table()
+    if found.num_rows:
+        pq.write_table(found, folder / STAGED_ALIASES, compression="zstd")
 
 
 def _split(reader: pa.RecordBatchReader, folder: Path) -> set[date]:

@@ -56,12 +56,12 @@ def ingest(
     deliveries, span = _stage(
         settings, places or [], source, _span(day, start, end, named=bool(places)), bulk=day is None
     )
-    with _notes_to_stderr():
+    with notes_to_stderr():
         steps.check(settings, deliveries, span)
         steps.publish(settings, deliveries, span)
         if features:
             steps.materialise(settings, steps.span_of_params(steps.build(settings, span)))
-    _show(settings, deliveries, as_json)
+    show(settings, deliveries, as_json)
 
 
 def skip(
@@ -106,16 +106,16 @@ def _stage(
         return [manifest.delivery_id], manifest.span
     if span is None:
         raise ValueError("without files the days are named")
-    with _notes_to_stderr():
+    with notes_to_stderr():
         return (steps.ingest_history if bulk else steps.ingest_day)(settings, span), span
 
 
-def _notes_to_stderr() -> AbstractContextManager[object]:
+def notes_to_stderr() -> AbstractContextManager[object]:
     """What the steps print is for Airflow's log; standard output is for the result."""
     return redirect_stdout(sys.stderr)
 
 
-def _show(settings: Settings, deliveries: list[str], as_json: bool) -> None:
+def show(settings: Settings, deliveries: list[str], as_json: bool) -> None:
     from features.events.manifest import read_published
     from infra.cli.output import print_json
 
