@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from infra.errors import RegistryError, SettingsError
+from infra.errors import RegistryError, ServiceError, SettingsError
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -88,6 +88,7 @@ def publish(settings: Settings, deliveries: list[str], span: Span) -> dict[str, 
     from features.events.publish import publish as publish_deliveries
 
     days = publish_deliveries(settings, deliveries)
+    _record(settings, deliveries)
     return {"span": str(span), "days": len(days), "deliveries": deliveries}
 
 
@@ -158,6 +159,21 @@ def decide(settings: Settings, verdict: dict[str, Any], actor: str) -> dict[str,
     if champion is None:
         raise RegistryError("Nothing serves after the decision.", "Look at the ledger: penchant ledger.")
     return {"outcome": verdict["outcome"], "reason": reason, "version": champion.version}
+
+
+def _record(settings: Settings, deliveries: list[str]) -> None:
+    """Mirror what the gate found; until PostgreSQL answers, the manifests keep it."""
+    from infra.database import answering, engine
+    from validation.recorded import mirror
+
+    database = engine(settings)
+    try:
+        with answering(settings):
+            mirror(settings.lake, database, again=deliveries)
+    except ServiceError as error:
+        print(f"The gate's results are not in PostgreSQL yet, only in the manifests: {error.what}")
+    finally:
+        database.dispose()
 
 
 def _told(manifests: list[Any]) -> list[str]:

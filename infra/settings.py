@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -31,6 +31,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
 
 #: Read by ``infra/bootstrap.sh``.
@@ -83,8 +84,12 @@ class Settings(BaseSettings):
     history_lag_minutes: int = Field(
         60, ge=0, le=100_000, description="Assumed delay with which bulk history became known."
     )
-    gate_history_days: int = Field(
-        28, ge=1, le=3650, description="Past partitions that the gate compares volume and mix with."
+    gate_history_days: int = Field(28, ge=1, le=3650, description="Past partitions that the gate compares a day with.")
+    weekend_days: tuple[Weekday, ...] = Field(
+        ("saturday", "sunday"), description="Days of the week on which the gate expects less: its bands are wider."
+    )
+    holidays: str = Field(
+        "", description="Country of the shop's public holidays, on which they are too: GB, or GB-SCT; empty: none."
     )
 
     fresh_days: Days = Field(7, description="Last closed days, never trained on: a challenger is judged on them.")
@@ -119,6 +124,19 @@ class Settings(BaseSettings):
             if other != name:
                 raise ValueError(f"{other} and {name} are both {getattr(self, name)}; give each its own")
         return self
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_country(cls, value: str) -> str:
+        if value:
+            from holidays import country_holidays  # only whoever names a country waits for it
+
+            country, _, part = value.partition("-")
+            try:
+                country_holidays(country, subdiv=part or None)
+            except NotImplementedError as error:
+                raise ValueError(f"{error}; use a code such as GB or GB-SCT") from error
+        return value
 
     @field_validator("timezone")
     @classmethod

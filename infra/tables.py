@@ -1,8 +1,8 @@
-"""The platform's own tables, in the database ``penchant``: the ledger and the inbox."""
+"""The platform's own tables, in the database ``penchant``: the ledger, the inbox, and what the gate found."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, Table, Text, func
@@ -64,6 +64,31 @@ class InboxEvent(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
+class GateRow(Base):
+    """What one rule of the partition gate found in one published delivery.
+
+    The delivery's manifest is the truth, and this its mirror: to be asked over many days at once.
+    """
+
+    __tablename__ = "gate_results"
+    __table_args__ = (Index("gate_results_rule_day", "rule", "day"),)
+
+    delivery_id: Mapped[str] = mapped_column(primary_key=True)
+    suite: Mapped[str] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date]
+    span_end: Mapped[date]
+    source: Mapped[str]
+    suite_version: Mapped[str]
+    severity: Mapped[str]
+    success: Mapped[bool]
+    observed: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    failing: Mapped[int | None] = mapped_column(BigInteger)
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 metadata = Base.metadata
 ledger = cast("Table", LedgerEntry.__table__)
 inbox = cast("Table", InboxEvent.__table__)
+gate_results = cast("Table", GateRow.__table__)

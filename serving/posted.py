@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import from_json
 
-from features.events.reasons import AMOUNT_LIMIT, ID_LENGTH, RATING_RANGE
+from features.events.rules import AMOUNT_LIMIT, ID_LENGTH, RATING_RANGE
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
 from serving.problems import FieldError, Problem, field_errors, invalid
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,24 +14,13 @@ import pyarrow.parquet as pq
 
 from features.events.manifest import Manifest
 from features.events.route import others
-from features.events.schema import (
-    EVENT,
-    EVENT_ID,
-    EVENT_TYPE,
-    ITEM_ID,
-    OCCURRED_AT,
-    PRICE,
-    QUANTITY,
-    SESSION_ID,
-    TEXT,
-    USER_ID,
-)
+from features.events.rule import Rule
+from features.events.schema import EVENT, EVENT_ID, EVENT_TYPE, ITEM_ID, OCCURRED_AT, PRICE, QUANTITY, USER_ID
 from features.events.scratch import listing, text
 from features.events.staging import staged_day
 from infra.settings import Settings
-from validation.rules import COLUMN, EXPECTED_TYPE, FILE_DAY, KNOWN, TIME_DAY, TYPE, Rule
+from validation.rules import BATCH, COLUMN, EXPECTED_TYPE, FILE_DAY, KNOWN, TIME_DAY, TYPE
 
-_BATCH: Final = "batch"
 _SHOWN: Final = (EVENT_ID, USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, QUANTITY, PRICE, FILE_DAY)
 SAMPLES: Final = 5
 
@@ -55,26 +45,36 @@ def types(files: list[Path]) -> pa.Table:
 
 
 @contextmanager
+def database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory, within ``memory_limit`` and ``threads``; it spills under the lake."""
+    settings.lake.spill.mkdir(parents=True, exist_ok=True)
+    # DuckDB's spill files have fixed names: each connection needs a folder of its own
+    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as spill:
+        config: dict[str, Any] = {
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads,
+            "temp_directory": spill,
+        }
+        with duckdb.connect(config=config) as connection:
+            connection.execute(f"SET TimeZone = {text(settings.timezone)}")
+            connection.execute("SET enable_progress_bar = false")
+            yield connection
+
+
+@contextmanager
 def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB with the view ``batch``: the events and the columns that the rules add."""
     known = others(settings.lake, manifest.days, manifest.delivery_id, ())
-    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))})" if known else "SELECT NULL"
-    config: dict[str, Any] = {"memory_limit": settings.memory_limit, "threads": settings.threads}
-    with duckdb.connect(config=config) as connection:
-        connection.execute(f"SET TimeZone = {text(settings.timezone)}")
+    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))}, hive_partitioning = false)"
+    with database(settings) as connection:
         connection.execute(f"""
-            CREATE VIEW {_BATCH} AS SELECT * EXCLUDE (filename),
+            CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
                 regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
-                coalesce({EVENT_ID} IN ({seen}), false) AS {KNOWN}
+                {f"coalesce({EVENT_ID} IN ({seen}), false)" if known else "false"} AS {KNOWN}
             FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false)
         """)
         yield connection
-
-
-def events(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """All rows of the batch, without the columns that no rule looks at."""
-    return connection.sql(f"SELECT * EXCLUDE ({SESSION_ID}, {TEXT}) FROM {_BATCH}").to_arrow_table()
 
 
 def failing(connection: duckdb.DuckDBPyConnection, rule: Rule, limit: int = SAMPLES) -> list[dict[str, Any]]:
@@ -82,12 +82,8 @@ def failing(connection: duckdb.DuckDBPyConnection, rule: Rule, limit: int = SAMP
     if not rule.failing:
         return []
     shown = ", ".join(f"CAST({column} AS VARCHAR) AS {column}" for column in _SHOWN)
-    only = ", ".join(text(kind) for kind in rule.only)
-    where = f"({rule.failing})" + (f" AND {EVENT_TYPE} IN ({only})" if only else "")
     found = connection.execute(
-        f"SELECT {shown} FROM (SELECT * FROM {_BATCH} QUALIFY {where}) ORDER BY {FILE_DAY}, {EVENT_ID} LIMIT {limit}"
-        if "OVER" in rule.failing
-        else f"SELECT {shown} FROM {_BATCH} WHERE {where} ORDER BY {FILE_DAY}, {EVENT_ID} LIMIT {limit}"
+        f"SELECT {shown} FROM {BATCH} WHERE {rule.condition} ORDER BY {FILE_DAY}, {EVENT_ID} LIMIT {limit}"
     )
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

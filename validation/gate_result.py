@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from features.events.rule import Severity
 from infra.errors import PartitionRefused
-from validation.rules import Severity
 
 
 class RuleResult(BaseModel):
-    """How one rule went. ``failing`` counts rows; ``samples`` are some of them, as texts."""
+    """How one rule went.
+
+    Attributes:
+        suite: with its version, what the rule was part of; empty in a verdict older than suites.
+        evaluated: whether it was; else ``why`` says why not.
+        failing: rows that break it; null for a rule about the whole.
+        rows: rows that it was asked of; null for a rule about the whole.
+        samples: some of the failing rows, as texts.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     rule: str
     severity: Severity
+    suite: str = ""
+    suite_version: str = ""
     evaluated: bool = True
     success: bool = True
     observed: Any = None
     failing: int | None = None
+    rows: int | None = None
     samples: tuple[dict[str, str | None], ...] = ()
     why: str = ""
 
@@ -38,6 +50,20 @@ class GateResult(BaseModel):
     docs: str | None
     rules: tuple[RuleResult, ...]
 
+    @classmethod
+    def of(cls, delivery_id: str, span: str, rules: tuple[RuleResult, ...]) -> GateResult:
+        """The verdict that the rules' results add up to; without data docs."""
+        failed, warnings = (tuple(_broken(rules, severity)) for severity in ("critical", "warning"))
+        return cls(
+            delivery_id=delivery_id,
+            span=span,
+            passed=not failed,
+            failed=failed,
+            warnings=warnings,
+            docs=None,
+            rules=rules,
+        )
+
     def insist(self) -> None:
         """Stop here unless the delivery passed.
 
@@ -53,6 +79,10 @@ class GateResult(BaseModel):
             f"Partition {self.span}, delivery {self.delivery_id}: {named}.{f' First row: {shown}.' if shown else ''}",
             f"Nothing was published. Data docs: {self.docs} in the lake. Mend the source and ingest again.",
         )
+
+
+def _broken(rules: Iterable[RuleResult], severity: str) -> Iterator[str]:
+    return (rule.rule for rule in rules if not rule.success and rule.severity == severity)
 
 
 def _rows(rule: RuleResult) -> str:

@@ -30,6 +30,7 @@ AT: Final = "decided_at"
 ACTOR: Final = "actor"
 WHY: Final = "why"
 INTO: Final = "replayed_into"
+_SAID: Final = (AT, ACTOR, WHY, INTO)
 
 DECISION: Final = pa.schema(
     [
@@ -43,7 +44,9 @@ DECISION: Final = pa.schema(
     ]
 )
 #: The columns of the quarantine as a table.
-QUARANTINE: Final = pa.schema([*REFUSED, pa.field(STATE, pa.string()), *(field.with_nullable(True) for field in list(DECISION)[3:])])
+QUARANTINE: Final = pa.schema(
+    [*REFUSED, pa.field(STATE, pa.string()), *(field.with_nullable(True) for field in list(DECISION)[3:])]
+)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 ``partitions/D.json`` has ``day``, ``closed`` (rows, empty, skipped), ``reason``, ``rows``, ``users``
 (distinct, guests not counted), ``guests`` (rows without a user), ``mix`` (event type -> rows),
-``known_at`` (the latest knowledge time in it), ``deliveries``, ``by_source`` (source -> rows, guests,
-mix) and ``gate`` (delivery -> verdict, null where the gate was left out).
+``known_at`` (the latest knowledge time in it), ``deliveries``, ``by_source`` (source -> the figures of
+``profile``) and ``gate`` (delivery -> verdict, null where the gate was left out).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, Final
 import duckdb
 
 from features.events.manifest import Closed, Manifest, read_published
-from features.events.schema import EVENT_TYPE, INGESTED_AT, SOURCE, USER_ID
+from features.events.profile import Profile, profiles
+from features.events.schema import EVENT_TYPE, INGESTED_AT, USER_ID
 from features.events.scratch import listing
 from infra.lake import Lake, write_json
 from infra.partitions import day_end
@@ -31,13 +32,16 @@ def close(settings: Settings, days: Sequence[date]) -> None:
     manifests: dict[str, Manifest] = {}
     for start in range(0, len(days), _BATCH):
         batch = days[start : start + _BATCH]
-        counted = _counted(settings, batch)
+        files = [path for day in batch for path in _files(settings.lake, day)]
+        with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
+            counted, known = _counted(connection, files), profiles(connection, settings, files, batch)
         for day in batch:
             for path in _files(settings.lake, day):
                 if path.stem not in manifests:
                     manifests[path.stem] = read_published(settings.lake, path.stem)
             here = [manifests[path.stem] for path in _files(settings.lake, day)]
-            write_json(settings.lake.partition(day), _partition(settings, day, counted.get(day, []), here))
+            of_day = {source: profile for (known_day, source), profile in known.items() if known_day == day}
+            write_json(settings.lake.partition(day), _partition(settings, day, counted.get(day), of_day, here))
 
 
 _Row = Mapping[str, Any]
@@ -48,30 +52,24 @@ def _files(lake: Lake, day: date) -> list[Path]:
     return sorted(path for path in lake.events_day(day).glob("*.parquet") if lake.manifest(path.stem).exists())
 
 
-def _counted(settings: Settings, days: Sequence[date]) -> dict[date, list[_Row]]:
-    """Per day, one row a source and event type, and one a day (both null) for its users."""
-    files = [path for day in days for path in _files(settings.lake, day)]
+def _counted(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[date, _Row]:
+    """One row a day that has events."""
     if not files:
         return {}
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
-        found = connection.execute(f"""
-            SELECT regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS day, {SOURCE}, {EVENT_TYPE}, count(*) AS rows,
-                count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
-                epoch_us(max({INGESTED_AT})) AS known
-            FROM read_parquet({listing(files)}, filename = true)
-            GROUP BY GROUPING SETS ((day, {SOURCE}, {EVENT_TYPE}), (day)) ORDER BY ALL
-        """)
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    by_day: dict[date, list[_Row]] = {}
-    for row in rows:
-        by_day.setdefault(date.fromisoformat(row["day"]), []).append(row)
-    return by_day
+    found = connection.execute(f"""
+        SELECT CAST(regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS DATE) AS day, count(*) AS rows,
+            count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
+            histogram({EVENT_TYPE}) AS mix, epoch_us(max({INGESTED_AT})) AS known
+        FROM read_parquet({listing(list(files))}, filename = true) GROUP BY ALL
+    """)
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return {row["day"]: row for row in rows}
 
 
-def _partition(settings: Settings, day: date, counted: list[_Row], manifests: list[Manifest]) -> dict[str, Any]:
-    total = next((row for row in counted if row[SOURCE] is None), None)
-    parts = [row for row in counted if row[SOURCE] is not None]
+def _partition(
+    settings: Settings, day: date, total: _Row | None, by_source: Mapping[str, Profile], manifests: list[Manifest]
+) -> dict[str, Any]:
     closed, reason = _closed(total, day, manifests)
     return {
         "day": str(day),
@@ -80,13 +78,10 @@ def _partition(settings: Settings, day: date, counted: list[_Row], manifests: li
         "rows": total["rows"] if total else 0,
         "users": total["users"] if total else 0,
         "guests": total["guests"] if total else 0,
-        "mix": _mix(parts),
+        "mix": total["mix"] if total else {},
         "known_at": _known_at(settings, day, total, manifests).isoformat(),
         "deliveries": [manifest.delivery_id for manifest in manifests],
-        "by_source": {
-            source: _of_source([row for row in parts if row[SOURCE] == source])
-            for source in sorted({row[SOURCE] for row in parts})
-        },
+        "by_source": dict(by_source),
         "gate": {manifest.delivery_id: _verdict(manifest) for manifest in manifests},
     }
 
@@ -109,19 +104,3 @@ def _known_at(settings: Settings, day: date, total: _Row | None, manifests: list
     if any(manifest.bulk for manifest in manifests):
         return day_end(day, settings.zone) + timedelta(minutes=settings.history_lag_minutes)
     return max(manifest.delivered_at for manifest in manifests)
-
-
-def _of_source(rows: list[_Row]) -> dict[str, Any]:
-    return {"rows": _sum(rows, "rows"), "guests": _sum(rows, "guests"), "mix": _mix(rows)}
-
-
-def _mix(rows: list[_Row]) -> dict[str, int]:
-    return {kind: _sum([row for row in rows if row[EVENT_TYPE] == kind], "rows") for kind in _types(rows)}
-
-
-def _types(rows: list[_Row]) -> list[str]:
-    return sorted({row[EVENT_TYPE] for row in rows})
-
-
-def _sum(rows: list[_Row], column: str) -> int:
-    return sum(row[column] for row in rows)

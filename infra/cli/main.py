@@ -22,6 +22,7 @@ GROUPS = (
     "infra.cli.doctor",
     "infra.cli.ingest",
     "infra.cli.quarantine",
+    "infra.cli.validate",
     "infra.cli.train",
     "infra.cli.promote",
     "infra.cli.serve",

@@ -117,7 +117,11 @@ def test_replayed_rows_come_in_under_their_old_ids(shop: Settings, mended: Any) 
     assert read_published(shop.lake, first) == before
     assert json.loads(shop.lake.partition(SPAN.start).read_text())["rows"] == 3
     [told, _] = refused(shop.lake, Which(state="replayed")).to_pylist()
-    assert (told["actor"], told["why"], told["replayed_into"]) == ("ann", "the rule was mended", one.manifest.delivery_id)
+    assert (told["actor"], told["why"], told["replayed_into"]) == (
+        "ann",
+        "the rule was mended",
+        one.manifest.delivery_id,
+    )
     assert len(refused(shop.lake, Which())) == 0
 
 

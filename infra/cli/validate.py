@@ -1,0 +1,70 @@
+"""``penchant validate``: the gate once more over what is published."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from infra.partitions import Span
+    from validation.gate_result import GateResult
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+REFUSED = 1
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(validate)
+
+
+def validate(
+    days: Annotated[str, typer.Argument(help="A day, or START..END (END is the day after the last).")],
+    docs: Annotated[bool, typer.Option("--docs", help="Build one site of data docs for all of them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Hold the published deliveries of some days against today's rules; exits with 1 if a critical one is broken."""
+    from infra.cli.output import print_json
+    from infra.settings import load_settings
+
+    settings, span = load_settings(), _span(days)
+    from validation.again import check_again  # takes seconds, which a wrong day need not wait for
+
+    results, page = check_again(settings, span, docs=docs)
+    path = str(settings.lake.root / page) if page else None
+    if as_json:
+        print_json({"deliveries": [result.model_dump(mode="json") for result in results], "docs": path})
+    else:
+        _show(results, path)
+    if any(not result.passed for result in results):
+        raise typer.Exit(REFUSED)
+
+
+def _span(days: str) -> Span:
+    from infra.errors import SettingsError
+    from infra.partitions import Span
+
+    first, dots, end = days.partition("..")
+    try:
+        start = date.fromisoformat(first)
+        return Span(start, date.fromisoformat(end)) if dots else Span.of_day(start)
+    except ValueError as error:
+        raise SettingsError(
+            f"{days!r} are no days.", "Write one as 2010-12-09, several as 2010-12-01..2010-12-09 (without the last)."
+        ) from error
+
+
+def _show(results: list[GateResult], page: str | None) -> None:
+    for result in results:
+        typer.echo(f"{result.delivery_id}, {result.span}: {'passed' if result.passed else 'FAILED'}")
+        for name in (*result.failed, *result.warnings):
+            typer.echo(f"  {_told(result, name)}")
+    if page:
+        typer.echo(f"Data docs: {page}")
+
+
+def _told(result: GateResult, name: str) -> str:
+    rule = next(rule for rule in result.rules if rule.rule == name)
+    found = f"{rule.failing:,} of {rule.rows:,} rows" if rule.rows and rule.failing is not None else rule.observed
+    return f"{rule.severity:<8} {name}: {found}"

@@ -1,0 +1,70 @@
+"""The steps as the command line calls them: what they need, and what they can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from dags import steps
+from features.events.ingest import ingest
+from infra.database import engine
+from infra.partitions import Span
+from infra.settings import Settings
+from infra.tables import gate_results
+
+DAY = date(2010, 12, 1)
+SPAN = Span.of_day(DAY)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, make_settings: Callable[..., Settings]) -> Settings:
+    """A shop whose servers do not run."""
+    return make_settings(tmp_path / "home", clock="2011-01-10T00:00:00+00:00")
+
+
+def checked(shop: Settings, name: str = "day.csv") -> list[str]:
+    """Stage one event and let the gate see it."""
+    path = shop.home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"item_id,event_type,occurred_at,price\n{name},purchase,2010-12-01 10:00:00,5\n")
+    delivered = datetime(2010, 12, 2, tzinfo=UTC)
+    taken = ingest(shop, "canonical", [path], SPAN, bulk=False, delivered_at=delivered)
+    return steps.check(shop, [taken.delivery_id], SPAN)
+
+
+def test_a_day_is_published_while_postgresql_is_down(shop: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert steps.publish(shop, checked(shop), SPAN)["days"] == 1
+    assert shop.lake.partition(DAY).exists()
+    said = [line for line in capsys.readouterr().out.splitlines() if "PostgreSQL" in line]
+    assert len(said) == 1
+    assert said[0].startswith("The gate's results are not in PostgreSQL yet, only in the manifests: ")
+
+
+@pytest.mark.integration
+def test_the_next_publishing_catches_up(
+    shop: Settings, services: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [first] = checked(shop)
+    steps.publish(shop, [first], SPAN)
+    connected = shop.model_copy(update={"postgres_port": services.postgres_port, "postgres_url": _address(services)})
+    [second] = checked(connected, "more.csv")
+    capsys.readouterr()
+    steps.publish(connected, [second], SPAN)
+    assert "PostgreSQL" not in capsys.readouterr().out
+    database = engine(services)
+    with database.connect() as connection:
+        known = set(connection.scalars(select(gate_results.c.delivery_id)))
+    database.dispose()
+    assert {first, second} <= known
+
+
+def _address(services: Settings) -> object:
+    from pydantic import SecretStr
+
+    from infra.database import server_url
+
+    return SecretStr(server_url(services).render_as_string(hide_password=False))
