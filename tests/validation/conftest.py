@@ -67,6 +67,7 @@ def row() -> Callable[..., Row]:
             "occurred_at": datetime(2010, 12, 1, 10, tzinfo=UTC),
             "ingested_at": DELIVERED,
             "ingested_assumed": False,
+            "is_bot": False,
             "source_position": 1,
             "quantity": 1,
             "price": 100,

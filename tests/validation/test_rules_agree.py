@@ -52,6 +52,7 @@ ROWS = st.fixed_dictionaries(
         "occurred_at": TIMES,
         "ingested_at": TIMES,
         "ingested_assumed": st.booleans(),
+        "is_bot": st.booleans(),
         "source_position": st.sampled_from([None, 1, 2]),
         "dwell_ms": AMOUNTS,
         "quantity": AMOUNTS,
