@@ -2,23 +2,25 @@
 
 ``partitions/D.json`` has ``day``, ``closed`` (rows, empty, skipped), ``reason``, ``rows``, ``users``
 (distinct, guests not counted), ``guests`` (rows without a user), ``mix`` (event type -> rows),
-``known_at`` (the latest knowledge time in it), ``deliveries``, ``by_source`` (source -> rows, guests,
-mix) and ``gate`` (delivery -> verdict, null where the gate was left out).
+``digest`` (of the rows, whatever files they lie in), ``known_at`` (the latest knowledge time in it),
+``deliveries`` (all that brought something), ``files`` (names of those that readers take: of one
+delivery each, or merged from several), ``by_source`` (source -> rows, guests, mix) and ``gate``
+(delivery -> verdict, null where the gate was left out).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
+from features.events.counting import NO_ROWS, Row, count_days
+from features.events.log import DayFiles, present
 from features.events.manifest import Closed, Manifest, read_published
-from features.events.schema import EVENT_TYPE, INGESTED_AT, SOURCE, USER_ID
-from features.events.scratch import listing
-from infra.lake import Lake, write_json
+from features.events.merging import merge
+from features.events.schema import EVENT_TYPE, SOURCE
+from infra.lake import write_json
 from infra.partitions import day_end
 from infra.settings import Settings
 
@@ -26,50 +28,35 @@ _VERDICT: Final = ("passed", "failed", "warnings", "docs")
 _BATCH: Final = 500  # days counted in one query
 
 
-def close(settings: Settings, days: Sequence[date]) -> None:
-    """Write the partition of each day from the files that lie in it."""
+def close(settings: Settings, days: Sequence[date], came: Sequence[str] = ()) -> None:
+    """Write the partition of each day from the files that lie in it.
+
+    Args:
+        came: deliveries that were just published. What one of them brought before may have been merged
+            with others' rows: its new file takes the place of those.
+    """
     manifests: dict[str, Manifest] = {}
     for start in range(0, len(days), _BATCH):
-        batch = days[start : start + _BATCH]
-        counted = _counted(settings, batch)
-        for day in batch:
-            for path in _files(settings.lake, day):
-                if path.stem not in manifests:
-                    manifests[path.stem] = read_published(settings.lake, path.stem)
-            here = [manifests[path.stem] for path in _files(settings.lake, day)]
-            write_json(settings.lake.partition(day), _partition(settings, day, counted.get(day, []), here))
+        files = {day: _laid_out(settings, day, came) for day in days[start : start + _BATCH]}
+        counted = count_days(settings, {day: found.files for day, found in files.items()})
+        for day, found in files.items():
+            for delivery in found.deliveries:
+                if delivery not in manifests:
+                    manifests[delivery] = read_published(settings.lake, delivery)
+            here = [manifests[delivery] for delivery in found.deliveries]
+            write_json(settings.lake.partition(day), _partition(settings, found, day, counted.get(day, []), here))
 
 
-_Row = Mapping[str, Any]
+def _laid_out(settings: Settings, day: date, came: Sequence[str]) -> DayFiles:
+    found = present(settings.lake, day)
+    paths = [settings.lake.events(day, delivery) for delivery in came if delivery in found.inside]
+    renewed = [path for path in paths if path.exists()]
+    return replace(found, merged=(merge(settings, day, found.merged, renewed),)) if renewed else found
 
 
-def _files(lake: Lake, day: date) -> list[Path]:
-    """A file whose delivery has no manifest yet is one whose publishing was cut short: it waits for its re-run."""
-    return sorted(path for path in lake.events_day(day).glob("*.parquet") if lake.manifest(path.stem).exists())
-
-
-def _counted(settings: Settings, days: Sequence[date]) -> dict[date, list[_Row]]:
-    """Per day, one row a source and event type, and one a day (both null) for its users."""
-    files = [path for day in days for path in _files(settings.lake, day)]
-    if not files:
-        return {}
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
-        found = connection.execute(f"""
-            SELECT regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS day, {SOURCE}, {EVENT_TYPE}, count(*) AS rows,
-                count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
-                epoch_us(max({INGESTED_AT})) AS known
-            FROM read_parquet({listing(files)}, filename = true)
-            GROUP BY GROUPING SETS ((day, {SOURCE}, {EVENT_TYPE}), (day)) ORDER BY ALL
-        """)
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    by_day: dict[date, list[_Row]] = {}
-    for row in rows:
-        by_day.setdefault(date.fromisoformat(row["day"]), []).append(row)
-    return by_day
-
-
-def _partition(settings: Settings, day: date, counted: list[_Row], manifests: list[Manifest]) -> dict[str, Any]:
+def _partition(
+    settings: Settings, files: DayFiles, day: date, counted: list[Row], manifests: list[Manifest]
+) -> dict[str, Any]:
     total = next((row for row in counted if row[SOURCE] is None), None)
     parts = [row for row in counted if row[SOURCE] is not None]
     closed, reason = _closed(total, day, manifests)
@@ -78,11 +65,13 @@ def _partition(settings: Settings, day: date, counted: list[_Row], manifests: li
         "closed": closed,
         "reason": reason,
         "rows": total["rows"] if total else 0,
+        "digest": total["digest"] if total else NO_ROWS,
         "users": total["users"] if total else 0,
         "guests": total["guests"] if total else 0,
         "mix": _mix(parts),
         "known_at": _known_at(settings, day, total, manifests).isoformat(),
-        "deliveries": [manifest.delivery_id for manifest in manifests],
+        "deliveries": files.deliveries,
+        "files": [path.name for path in files.files],
         "by_source": {
             source: _of_source([row for row in parts if row[SOURCE] == source])
             for source in sorted({row[SOURCE] for row in parts})
@@ -96,14 +85,14 @@ def _verdict(manifest: Manifest) -> dict[str, Any] | None:
     return {name: manifest.gate.get(name) for name in _VERDICT} if manifest.gate is not None else None
 
 
-def _closed(total: _Row | None, day: date, manifests: list[Manifest]) -> tuple[Closed, str]:
+def _closed(total: Row | None, day: date, manifests: list[Manifest]) -> tuple[Closed, str]:
     if total is not None:
         return "rows", ""
     said = [manifest for manifest in manifests if manifest.closed != "rows" and day in manifest.span]
     return (said[0].closed, said[0].reason) if said else ("empty", "the delivery has no rows of this day")
 
 
-def _known_at(settings: Settings, day: date, total: _Row | None, manifests: list[Manifest]) -> datetime:
+def _known_at(settings: Settings, day: date, total: Row | None, manifests: list[Manifest]) -> datetime:
     if total is not None:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=total["known"])
     if any(manifest.bulk for manifest in manifests):
@@ -111,17 +100,17 @@ def _known_at(settings: Settings, day: date, total: _Row | None, manifests: list
     return max(manifest.delivered_at for manifest in manifests)
 
 
-def _of_source(rows: list[_Row]) -> dict[str, Any]:
+def _of_source(rows: list[Row]) -> dict[str, Any]:
     return {"rows": _sum(rows, "rows"), "guests": _sum(rows, "guests"), "mix": _mix(rows)}
 
 
-def _mix(rows: list[_Row]) -> dict[str, int]:
+def _mix(rows: list[Row]) -> dict[str, int]:
     return {kind: _sum([row for row in rows if row[EVENT_TYPE] == kind], "rows") for kind in _types(rows)}
 
 
-def _types(rows: list[_Row]) -> list[str]:
+def _types(rows: list[Row]) -> list[str]:
     return sorted({row[EVENT_TYPE] for row in rows})
 
 
-def _sum(rows: list[_Row], column: str) -> int:
+def _sum(rows: list[Row], column: str) -> int:
     return sum(row[column] for row in rows)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
+from features.events.log import present
 from features.events.parsed import CONTENT, DAY, FILE, PARSED, POSITION, REASONS
 from features.events.reasons import TOO_LATE
-from features.events.schema import EVENT_ID
+from features.events.schema import DELIVERY_ID, EVENT_ID
 from features.events.scratch import listing, text
 from infra.lake import Lake
 from infra.partitions import Span
@@ -27,7 +27,7 @@ QUARANTINED: Final = "quarantined"
 
 def route(
     connection: duckdb.DuckDBPyConnection,
-    known: list[Path],
+    known: str,
     span: Span,
     *,
     late_days: int,
@@ -37,7 +37,7 @@ def route(
     """Fill the table ``routed``: position, event_id, fate and reason of every parsed row.
 
     Args:
-        known: files of events that other deliveries brought for the days of these rows.
+        known: SQL for the ids of the events that other deliveries brought for the days of these rows.
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
         copies: per file, how many files of the same content came before it in this delivery.
@@ -48,11 +48,10 @@ def route(
         # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
         again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
         ids = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
-    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))})" if known else f"SELECT NULL AS {EVENT_ID}"
     connection.execute(f"""
         CREATE TABLE {ROUTED} AS
         WITH valid AS (SELECT {POSITION}, {DAY}, {ids} AS {EVENT_ID} FROM {PARSED} WHERE {REASONS} IS NULL),
-        seen AS ({seen}),
+        seen AS ({known}),
         counted AS (
             SELECT *, row_number() OVER (PARTITION BY {EVENT_ID} ORDER BY {POSITION}) > 1
                 OR {EVENT_ID} IN (SELECT {EVENT_ID} FROM seen WHERE {EVENT_ID} IS NOT NULL) AS again
@@ -71,20 +70,21 @@ def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
     return [row[0] for row in rows]
 
 
-def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> list[Path]:
-    """Files that hold what other deliveries brought for ``days``: published, or staged together with this one.
+def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> str:
+    """SQL for the ids of the events that other deliveries brought for ``days``.
 
-    A file without a manifest was being published when somebody died: no reader sees it, so it holds nothing.
+    They were published, or staged together with this one (``beside``). What this delivery itself brought
+    before may lie in one file with the others' rows; it is left out.
     """
-    files: list[Path] = []
-    for day in days:
-        folder = lake.events_day(day)
-        files += sorted(
-            path for path in folder.glob("*.parquet") if path.stem != delivery_id and lake.manifest(path.stem).exists()
-        )
-        staged = (lake.staging(other) / f"dt={day}.parquet" for other in beside)
-        files += [path for path in staged if path.exists()]
-    return files
+    files = [path for day in days for path in present(lake, day).files if path.stem != delivery_id]
+    staged = (lake.staging(other) / f"dt={day}.parquet" for day in days for other in beside)
+    files += [path for path in staged if path.exists()]
+    if not files:
+        return f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID} WHERE false"
+    return (
+        f"SELECT {EVENT_ID} FROM read_parquet({listing(list(files))}, hive_partitioning = false) "
+        f"WHERE {DELIVERY_ID} <> {text(delivery_id)}"
+    )
 
 
 def counts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
