@@ -7,6 +7,7 @@ from Python are registered (``table_of``), never memtables, so that an expressio
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -34,8 +35,8 @@ def connect(settings: Settings) -> Iterator[Connection]:
     settings.lake.spill.mkdir(parents=True, exist_ok=True)
     # Ibis 12 calls a method that DuckDB 2 has renamed
     warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
-    # DuckDB's spill files have fixed names: each connection needs a folder of its own
-    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as spill:
+    # DuckDB's spill files have fixed names: each connection needs a folder of its own, named after its process
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}.", dir=settings.lake.spill) as spill:
         connection = ibis.duckdb.connect(
             memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=spill
         )

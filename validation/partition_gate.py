@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from features.events.manifest import Manifest, read_manifest
 from features.events.publish import STAGED_GATE
+from features.events.retention import MADE_MARKER
 from features.events.schema import EVENT_TYPE, EVENT_TYPES, USER_ID
 from infra.errors import DeliveryError
 from infra.lake import write_json
@@ -40,7 +41,9 @@ def check(settings: Settings, delivery_id: str, span: Span, *, docs: bool = Fals
     failed = _names(rules, "critical")
     page = f"reports/{_REPORTS}/{delivery_id}/index.html" if docs or failed else None
     if page is not None:
-        suites.write_docs(settings.lake.reports / _REPORTS / delivery_id)
+        folder = settings.lake.reports / _REPORTS / delivery_id
+        suites.write_docs(folder)
+        write_json(folder / MADE_MARKER, {"made_at": settings.shop_clock().now().isoformat()})
     result = GateResult(
         delivery_id=delivery_id,
         span=str(span),

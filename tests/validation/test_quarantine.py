@@ -11,6 +11,7 @@ import pytest
 
 from features.events.ingest import ingest
 from features.events.publish import publish
+from features.events.refused import empty
 from features.events.staging import REFUSED
 from infra.partitions import Span
 from infra.settings import Settings
@@ -60,3 +61,11 @@ def test_rows_are_found_by_delivery_and_reason(shop: Settings) -> None:
     assert json.loads(row["original"])["event_type"] == "dance"
     assert refused(shop.lake, delivery_id=first)["row"].to_pylist() == [2, 3, 4]
     assert len(refused(shop.lake, limit=1)) == 1
+
+
+def test_rows_that_had_their_time_are_no_longer_found(shop: Settings) -> None:
+    first, second = (deliver(shop, f"{name}.csv", [f"{name},view,never,1"]) for name in "ab")
+    empty(shop.lake.quarantine(first))
+    assert by_reason(shop.lake) == {"time_unreadable": 1}
+    assert refused(shop.lake)["delivery_id"].to_pylist() == [second]
+    assert refused(shop.lake, delivery_id=first) == REFUSED.empty_table()
