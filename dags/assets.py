@@ -10,6 +10,7 @@ from __future__ import annotations
 from airflow.sdk import (
     Asset,
     CronPartitionTimetable,
+    CronTriggerTimetable,
     IdentityMapper,
     PartitionedAssetTimetable,
     RollupMapper,
@@ -29,6 +30,11 @@ CHAMPION = Asset("champion")
 def daily(timezone: str) -> CronPartitionTimetable:
     """Every midnight of the shop, for the day that is just over."""
     return CronPartitionTimetable("0 0 * * *", timezone=timezone, run_offset=-1, key_format=DAY_FORMAT)
+
+
+def weekly(timezone: str) -> CronTriggerTimetable:
+    """Every Monday at four of the shop: after the last day of the week is in."""
+    return CronTriggerTimetable("0 4 * * 1", timezone=timezone)
 
 
 def every_partition_of(asset: Asset) -> PartitionedAssetTimetable:

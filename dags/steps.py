@@ -6,9 +6,11 @@ that a task which only counts does not pay for TensorFlow.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
+from infra.clock import WallClock
 from infra.errors import RegistryError, ServiceError, SettingsError
 from infra.partitions import Span
 from infra.settings import Settings
@@ -107,6 +109,37 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
     from features.store.materialise import materialise as materialise_views
 
     return {"span": str(span), **materialise_views(settings, span)}
+
+
+def merge_days(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    """Merge the many files of old closed days; returns days, files and bytes."""
+    from features.events.compaction import compact
+
+    merged = compact(settings, settings.shop_clock().now(), dry_run=dry_run)
+    if merged.left:
+        print(f"Left: {', '.join(merged.left)}; publish what was cut short there again.")
+    return asdict(merged)
+
+
+def retire_files(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    """Remove the files of the lake that had their time; returns files and bytes of each kind."""
+    from features.events.retention import retire
+
+    return asdict(retire(settings, settings.shop_clock().now(), WallClock().now(), dry_run=dry_run))
+
+
+def retire_inbox(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    """Delete the rows of the inbox that are in the lake and had their time; returns how many."""
+    from features.events.exported import forget_exported
+    from infra.database import answering, engine
+
+    database = engine(settings)
+    try:
+        with answering(settings):
+            rows = forget_exported(settings, database, settings.shop_clock().now(), dry_run=dry_run)
+    finally:
+        database.dispose()
+    return {"rows": rows}
 
 
 def train(settings: Settings) -> dict[str, Any]:

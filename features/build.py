@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
-from features.days import moments, require_closed, views_of
+from features.days import moments, require_closed, version, views_of
 from features.engine import DAY, Connection, Table, connect, table_of
 from features.events.schema import USER_ID
 from features.files import write_days
@@ -71,9 +71,11 @@ def _pieces(span: Span) -> Iterator[Span]:
 
 def _build_piece(connection: Connection, settings: Settings, span: Span) -> Iterator[tuple[str, int]]:
     lake = settings.lake
+    # before the events are read: what comes in between makes the day due again
+    versions = {day: version(lake, day) for day in span.days()}
     events = behaviour(connection, settings, span)
     days = table_of(connection, moments(settings, span))
-    yield TILES, write_tiles(connection, lake, events, span)
+    yield TILES, write_tiles(connection, lake, events, versions)
     for view in views_of(settings):
         rows = _rows(connection, settings, view, events, span)
         yield view.name, _write(connection, settings, view, rows.inner_join(days, DAY), span)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
 
 from features.engine import DAY
+from features.files import note_of
 from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View, views
 from infra.errors import FeatureError
 from infra.lake import Lake, dated, read_json
@@ -15,6 +18,7 @@ from infra.partitions import Span, day_end
 from infra.settings import Settings
 
 _SHOWN: Final = 10
+_READ: Final = ("rows", "digest", "known_at", "deliveries")
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 
 
@@ -40,10 +44,12 @@ def unbuilt_through(settings: Settings, day: date) -> Span:
 def due(settings: Settings, span: Span) -> Span:
     """What must be built to have ``span``: also closed days before it that nobody has built, days whose events
     changed since (a late row, a delivery that came again), and every day that was built after one of these.
+
+    Whether they changed is told by the version that the tiles, the first thing that is built of a day, are noted with.
     """
     start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
     built = built_days(settings)
-    changed = [day for day in built if _changed_since(settings.lake, day)]
+    changed = [day for day in built if note_of(settings.lake.tiles(day)) != version(settings.lake, day)]
     start = min([start, *changed])
     before = start - timedelta(days=1)
     if settings.tie_backwards and before in built:  # its logins may name guests of the day before
@@ -52,9 +58,13 @@ def due(settings: Settings, span: Span) -> Span:
     return Span(start, max(end, built[-1] + timedelta(days=1)) if new and built else end)
 
 
-def _changed_since(lake: Lake, day: date) -> bool:
-    """Whether the partition was written after the tiles, which are the first thing that is built of a day."""
-    return lake.partition(day).stat().st_mtime_ns > lake.tiles(day).stat().st_mtime_ns
+def version(lake: Lake, day: date) -> str:
+    """A digest of what the features read of a closed day: its rows, since when they are known, who brought them.
+
+    In which files they lie does not matter.
+    """
+    partition = read_json(lake.partition(day))
+    return hashlib.sha256(json.dumps([partition.get(name) for name in _READ]).encode()).hexdigest()
 
 
 def require_closed(settings: Settings, span: Span) -> None:

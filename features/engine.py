@@ -7,7 +7,6 @@ from Python are registered (``table_of``), never memtables, so that an expressio
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import ibis
 import pyarrow as pa
 
 from infra.settings import Settings
+from infra.spill import spilling
 
 #: The shop's day of a row; part of a file's name, not of its content.
 DAY: Final = "day"
@@ -31,13 +31,12 @@ Column = Any
 @contextmanager
 def connect(settings: Settings) -> Iterator[Connection]:
     """A DuckDB of its own, in memory, within ``memory_limit`` and ``threads``; it spills under the lake."""
-    settings.lake.spill.mkdir(parents=True, exist_ok=True)
     # Ibis 12 calls a method that DuckDB 2 has renamed
     warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
     # DuckDB's spill files have fixed names: each connection needs a folder of its own
-    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as spill:
+    with spilling(settings) as spill:
         connection = ibis.duckdb.connect(
-            memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=spill
+            memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=str(spill)
         )
         try:
             yield connection

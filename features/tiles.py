@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -54,9 +56,9 @@ def tiles(events: Table) -> Table:
     )
 
 
-def write_tiles(connection: Connection, lake: Lake, events: Table, span: Span) -> int:
-    """Write the tiles of every day of ``span`` and count them."""
-    return write_days(connection, tiles(events), SCHEMA, span.days(), lake.tiles, KEYS)
+def write_tiles(connection: Connection, lake: Lake, events: Table, versions: Mapping[date, str]) -> int:
+    """Write the tiles of every day of ``versions``, noted with the version of its partition, and count them."""
+    return write_days(connection, tiles(events), SCHEMA, versions, lake.tiles, KEYS, versions)
 
 
 def read_tiles(connection: Connection, lake: Lake, span: Span) -> Table:

@@ -3,15 +3,17 @@
 Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
 
     landing/<source>/history/…            files of the bulk history, as they arrived
-    landing/<source>/dt=D/…               files of one day; _CLOSED: the shop was closed
+    landing/<source>/dt=D/…               files of one day; _CLOSED: the shop was closed; _published.json: the files
+                                          had their time, the delivery is in the lake
     staging/<delivery>/                   a delivery before the gate: manifest.json, dt=D.parquet, items.parquet
     events/dt=D/<delivery>.parquet        accepted events of the day, one file a delivery
+    events/dt=D/merged-<digest>.parquet   rows of several deliveries, in place of their own files
     items/<delivery>.parquet              what the delivery said about items
     quarantine/<delivery>.parquet         rows refused, with their reasons
     decisions/<id>.parquet                what became of refused rows: replayed or dropped, by whom and why
     aliases/<delivery>.parquet            ids that replayed rows would have today
     manifests/<delivery>.json             published deliveries: the accounting
-    partitions/D.json                     closed days: rows, mix, known_at, deliveries
+    partitions/D.json                     closed days: rows, mix, known_at, deliveries, and the files that readers take
     tiles/dt=D.parquet                    user x item x behaviour x day
     features/<view>/dt=D.parquet          rows of a feature view whose content changed on D
     checkpoints/<view>/dt=D.parquet       the last row of every user through D, so that few files are read
@@ -40,8 +42,12 @@ class Lake:
 
     root: Path
 
+    @property
+    def landings(self) -> Path:
+        return self.root / "landing"
+
     def landing(self, source: str) -> Path:
-        return self.root / "landing" / source
+        return self.landings / source
 
     def landing_history(self, source: str) -> Path:
         return self.landing(source) / "history"
@@ -49,14 +55,25 @@ class Lake:
     def landing_day(self, source: str, day: date) -> Path:
         return self.landing(source) / f"dt={day}"
 
+    @property
+    def stagings(self) -> Path:
+        return self.root / "staging"
+
     def staging(self, delivery_id: str) -> Path:
-        return self.root / "staging" / delivery_id
+        return self.stagings / delivery_id
 
     def events_day(self, day: date) -> Path:
         return self.root / "events" / f"dt={day}"
 
+    def days_with_events(self) -> list[date]:
+        """Days that have a folder of events, closed or not, in order."""
+        return sorted(date.fromisoformat(path.name.removeprefix("dt=")) for path in (self.root / "events").glob("dt=*"))
+
     def events(self, day: date, delivery_id: str) -> Path:
         return self.events_day(day) / f"{delivery_id}.parquet"
+
+    def merged(self, day: date, digest: str) -> Path:
+        return self.events_day(day) / f"merged-{digest}.parquet"
 
     def items(self, delivery_id: str) -> Path:
         return self.root / "items" / f"{delivery_id}.parquet"

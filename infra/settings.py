@@ -32,6 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Lifetime = Annotated[int, Field(ge=0, le=36_500)]
 PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
 
 #: Read by ``infra/bootstrap.sh``.
@@ -90,6 +91,31 @@ class Settings(BaseSettings):
     )
     holidays: str = Field(
         "", description="Country of the shop's public holidays, on which they are too: GB, or GB-SCT; empty: none."
+    )
+
+    # lifetimes by the shop's clock; 0: for ever
+    merge_after_days: Lifetime = Field(
+        7, description="Days after which the files of a closed day are merged into one; 0: never."
+    )
+    keep_landing_days: Lifetime = Field(
+        365,
+        description="Days after a delivery was known that its raw files stay in landing/, once published; 0: for ever.",
+    )
+    keep_quarantine_days: Lifetime = Field(
+        365, description="Days after a published delivery was known that its refused rows stay; 0: for ever."
+    )
+    keep_reports_days: Lifetime = Field(90, description="Days that data docs and reports stay; 0: for ever.")
+    keep_inbox_days: Lifetime = Field(
+        30,
+        description="Days that rows stay in the inbox, once exported and published; 0: for ever. More than the "
+        "features are ever behind: until they are built, answers read the rows.",
+    )
+    keep_leftovers_hours: int = Field(
+        24, ge=1, le=8760, description="Hours that replaced files and what a killed process left stay, by file time."
+    )
+    merge_days_a_run: int = Field(100, ge=1, description="Days whose files one run of keep merges at most.")
+    removals_a_run: int = Field(
+        100_000, ge=1, description="Files, folders or rows of each kind that one run of keep removes at most."
     )
 
     fresh_days: Days = Field(7, description="Last closed days, never trained on: a challenger is judged on them.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,13 +12,26 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.events.log import listed
 from features.events.manifest import Manifest
 from features.events.route import others
 from features.events.rule import Rule
-from features.events.schema import EVENT, EVENT_ID, EVENT_TYPE, ITEM_ID, OCCURRED_AT, PRICE, QUANTITY, USER_ID
+from features.events.schema import (
+    DELIVERY_ID,
+    EVENT,
+    EVENT_ID,
+    EVENT_TYPE,
+    ITEM_ID,
+    OCCURRED_AT,
+    PRICE,
+    QUANTITY,
+    USER_ID,
+)
 from features.events.scratch import listing, text
 from features.events.staging import staged_day
+from infra.lake import Lake
 from infra.settings import Settings
+from infra.spill import spilling
 from validation.rules import BATCH, COLUMN, EXPECTED_TYPE, FILE_DAY, KNOWN, TIME_DAY, TYPE
 
 _SHOWN: Final = (EVENT_ID, USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, QUANTITY, PRICE, FILE_DAY)
@@ -26,11 +39,14 @@ SAMPLES: Final = 5
 
 
 def delivery_files(settings: Settings, manifest: Manifest) -> list[Path]:
-    """The delivery's files of events, one a day: staged, or published if it is no longer staged."""
+    """Files with the delivery's events, one a day: staged, or published if it is no longer staged.
+
+    A published file may have been merged with others'; it holds their events too.
+    """
     folder = settings.lake.staging(manifest.delivery_id)
     if folder.exists():
         return [staged_day(folder, day) for day in manifest.days]
-    return [settings.lake.events(day, manifest.delivery_id) for day in manifest.days]
+    return [path for day in manifest.days for path in _published(settings.lake, day, manifest.delivery_id)]
 
 
 def types(files: list[Path]) -> pa.Table:
@@ -47,13 +63,12 @@ def types(files: list[Path]) -> pa.Table:
 @contextmanager
 def database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory, within ``memory_limit`` and ``threads``; it spills under the lake."""
-    settings.lake.spill.mkdir(parents=True, exist_ok=True)
     # DuckDB's spill files have fixed names: each connection needs a folder of its own
-    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as spill:
+    with spilling(settings) as spill:
         config: dict[str, Any] = {
             "memory_limit": settings.memory_limit,
             "threads": settings.threads,
-            "temp_directory": spill,
+            "temp_directory": str(spill),
         }
         with duckdb.connect(config=config) as connection:
             connection.execute(f"SET TimeZone = {text(settings.timezone)}")
@@ -64,15 +79,16 @@ def database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB with the view ``batch``: the events and the columns that the rules add."""
-    known = others(settings.lake, manifest.days, manifest.delivery_id, ())
-    seen = f"SELECT {EVENT_ID} FROM read_parquet({listing(list(known))}, hive_partitioning = false)"
+    seen = others(settings.lake, manifest.days, manifest.delivery_id, ())
+    staged = settings.lake.staging(manifest.delivery_id).exists()
+    own = "" if staged else f"WHERE {DELIVERY_ID} = {text(manifest.delivery_id)}"
     with database(settings) as connection:
         connection.execute(f"""
             CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
                 regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
-                {f"coalesce({EVENT_ID} IN ({seen}), false)" if known else "false"} AS {KNOWN}
-            FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false)
+                coalesce({EVENT_ID} IN ({seen}), false) AS {KNOWN}
+            FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false) {own}
         """)
         yield connection
 
@@ -87,6 +103,11 @@ def failing(connection: duckdb.DuckDBPyConnection, rule: Rule, limit: int = SAMP
     )
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _published(lake: Lake, day: date, delivery_id: str) -> list[Path]:
+    found = listed(lake, day)
+    return list(found.merged) if delivery_id in found.inside else [lake.events(day, delivery_id)]
 
 
 def _type(schema: pa.Schema, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from features.events.manifest import Manifest, read_manifest
 from features.events.publish import STAGED_GATE
+from features.events.retention import MADE_MARKER
 from infra.errors import DeliveryError
 from infra.lake import write_json
 from infra.partitions import Span
@@ -46,5 +47,7 @@ def verdict(settings: Settings, manifest: Manifest, suites: Suites) -> GateResul
 
 def write_docs(settings: Settings, suites: Suites, name: str) -> str:
     """Build the data docs of what was judged; return the page to open first, relative to the lake."""
-    page = suites.write_docs(settings.lake.reports / _REPORTS / name)
+    folder = settings.lake.reports / _REPORTS / name
+    page = suites.write_docs(folder)
+    write_json(folder / MADE_MARKER, {"made_at": settings.shop_clock().now().isoformat()})
     return str(page.relative_to(settings.lake.root))

@@ -7,7 +7,6 @@ the ids that they had in the quarantine. Rows that are refused again stay in it,
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,6 +24,7 @@ from features.events.parsed import FILE, ORIGINAL, POSITION
 from features.events.schema import DELIVERY_ID, EVENT_ID
 from infra.errors import DeliveryError
 from infra.settings import Settings
+from infra.spill import spilling
 from validation.quarantine import Which, decide, refused
 
 Row = Mapping[str, Any]
@@ -88,8 +88,8 @@ def _stage(settings: Settings, first: Manifest, rows: list[Row]) -> Manifest:
             EVENT_ID: pa.array([row[EVENT_ID] for row in rows], pa.string()),
         }
     )
-    with tempfile.TemporaryDirectory(dir=_spill(settings)) as folder:
-        files = list(_written(Path(folder), rows))
+    with spilling(settings) as folder:
+        files = list(_written(folder, rows))
         delivery = delivery_id(first.source, describe(files, settings.unpacked_bytes), first.span)
         return ingest(
             settings,
@@ -110,8 +110,3 @@ def _written(folder: Path, rows: list[Row]) -> Iterator[Path]:
         lines = (json.dumps(json.loads(row[ORIGINAL]), sort_keys=True, ensure_ascii=False) for row in found)
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         yield path
-
-
-def _spill(settings: Settings) -> Path:
-    settings.lake.spill.mkdir(parents=True, exist_ok=True)
-    return settings.lake.spill

@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 from features.events.delivery import Found, delivery_id, describe, find_files, known_since
 from features.events.inbox import inbox_file
 from features.events.ingest import ingest
-from features.events.manifest import Manifest
+from features.events.manifest import Manifest, SourceFile, read_published
 from features.events.sources.canonical import INBOX
+from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -49,7 +50,11 @@ def take_history(settings: Settings, source: str, span: Span) -> Manifest:
 def _take(
     settings: Settings, source: str, found: Found, span: Span, *, bulk: bool, beside: Sequence[str] = ()
 ) -> Manifest:
-    delivery = delivery_id(source, describe(found.files, settings.unpacked_bytes), span)
+    described = describe(found.files, settings.unpacked_bytes)
+    before = _published_before(settings, found, described, span)
+    if before is not None:
+        return before
+    delivery = delivery_id(source, described, span)
     return ingest(
         settings,
         source,
@@ -62,3 +67,22 @@ def _take(
         reason=found.reason,
         beside=beside,
     )
+
+
+def _published_before(settings: Settings, found: Found, described: Sequence[SourceFile], span: Span) -> Manifest | None:
+    """The delivery that lay in the folder until its files had their time; None: what lies there is to be taken.
+
+    If their removal was cut short some are left; if all are there again, somebody put them back to be taken anew.
+    """
+    if found.published is None:
+        return None
+    before = read_published(settings.lake, found.published)
+    if not set(described) < set(before.files):
+        return None
+    if before.span != span:
+        raise DeliveryError(
+            f"The files in {found.folder} were removed some time after they were published for {before.span}, "
+            f"and are wanted for {span}.",
+            "Put them back to take them for other days.",
+        )
+    return before

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from features.events.delivery import delivery_id, describe, known_since
 from features.events.fetch import bring
@@ -13,6 +11,7 @@ from features.events.ingest import ingest
 from features.events.manifest import Manifest
 from infra.partitions import Span
 from infra.settings import Settings
+from infra.spill import spilling
 
 
 def take_files(
@@ -28,9 +27,8 @@ def take_files(
     Raises:
         DeliveryError: nothing is there, it cannot be read as a whole, or it does not say where it comes from.
     """
-    settings.lake.spill.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as folder:
-        brought = bring(places, Path(folder))
+    with spilling(settings) as folder:
+        brought = bring(places, folder)
         named = source or find_source(settings, brought.files).name
         days = span or find_span(settings, named, brought.files)
         delivery = delivery_id(named, describe(brought.files, settings.unpacked_bytes), days)

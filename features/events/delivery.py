@@ -3,6 +3,7 @@
 A delivery's files lie in its landing folder. Beside them may lie ``_delivery.json`` with
 ``{"delivered_at": ISO 8601 with offset}``, the moment from which the delivery is known, and
 ``_CLOSED``: the day has no rows (empty: the shop was closed; with a text: skipped, for that reason).
+``_published.json`` with ``{"delivery_id": …}`` says that its files had their time and were removed.
 """
 
 from __future__ import annotations
@@ -24,18 +25,23 @@ from infra.settings import Settings
 
 CLOSED_MARKER: Final = "_CLOSED"
 DELIVERY_MARKER: Final = "_delivery.json"
+PUBLISHED_MARKER: Final = "_published.json"
 _BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in a landing folder: data files by name, and the names of those that are none."""
+    """What lies in a landing folder: data files by name, and the names of those that are none.
+
+    ``published``: the delivery whose files lay here, and were removed after it was published.
+    """
 
     folder: Path
     files: tuple[Path, ...]
     ignored: tuple[str, ...]
     closed: Closed = "rows"
     reason: str = ""
+    published: str | None = None
 
 
 def find_files(settings: Settings, source: str, day: date | None) -> Found:
@@ -48,15 +54,15 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     folder = settings.lake.landing_history(source) if day is None else settings.lake.landing_day(source, day)
     if not folder.is_dir():
         raise DeliveryError(f"Nothing arrived: {folder} does not exist.", _mend(folder, day))
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = tuple(entry for entry in entries if entry.is_file() and _is_data(entry.name))
-    other = tuple(entry.name for entry in entries if entry not in files)
-    ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER))
+    files = data_files(folder)
+    other = tuple(sorted(entry.name for entry in folder.iterdir() if entry not in files and entry.name[0] != "."))
+    ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER, PUBLISHED_MARKER))
     if CLOSED_MARKER not in other:
-        if not files:
+        published = published_from(folder)
+        if not files and published is None:
             seen = f" (it holds {', '.join(ignored)})" if ignored else ""
             raise DeliveryError(f"No data file lies in {folder}{seen}.", _mend(folder, day))
-        return Found(folder, files, ignored)
+        return Found(folder, files, ignored, published=published)
     if files:
         raise DeliveryError(
             f"{folder} holds {files[0].name} and the marker {CLOSED_MARKER}, which says that there is no data.",
@@ -66,8 +72,16 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     return Found(folder, (), ignored, "skipped" if reason else "empty", reason or "the shop was closed")
 
 
-def _is_data(name: str) -> bool:
-    return name.lower().endswith(DATA_SUFFIXES) and name != DELIVERY_MARKER
+def data_files(folder: Path) -> tuple[Path, ...]:
+    """The files in a landing folder that could be data, by name."""
+    found = (entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith((".", "_")))
+    return tuple(sorted(entry for entry in found if entry.name.lower().endswith(DATA_SUFFIXES)))
+
+
+def published_from(folder: Path) -> str | None:
+    """The delivery whose files lay in a landing folder until they had their time."""
+    marker = folder / PUBLISHED_MARKER
+    return str(read_json(marker)["delivery_id"]) if marker.exists() else None
 
 
 def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
@@ -80,7 +94,7 @@ def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
     folder = settings.lake.landing_day(source, day)
     if not reason.strip():
         raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")
-    if folder.is_dir() and any(_is_data(path.name) for path in folder.iterdir()):
+    if folder.is_dir() and data_files(folder):
         raise DeliveryError(f"{day} has data in {folder}.", "Ingest it, or move the files away to skip the day.")
     with written_aside(folder / CLOSED_MARKER) as aside:
         aside.write_text(reason.strip() + "\n", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -24,6 +23,7 @@ from features.events.unreadable import READ_ERRORS, unreadable
 from infra.errors import DeliveryError
 from infra.partitions import Span, day_of
 from infra.settings import Settings
+from infra.spill import spilling
 
 #: Days without a row between two rows of one delivery; more is a wrong clock, not a shop.
 LONGEST_GAP: Final = 366
@@ -86,6 +86,5 @@ def _days(connection: duckdb.DuckDBPyConnection, source: Source, file: TextFile,
 
 @contextmanager
 def _connected(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    settings.lake.spill.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.lake.spill) as folder, scratch(settings, Path(folder)) as connection:
+    with spilling(settings) as folder, scratch(settings, folder) as connection:
         yield connection

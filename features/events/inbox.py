@@ -12,12 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select, text
 
 from features.events.delivery import DELIVERY_MARKER
 from features.events.schema import EVENT_ID, OCCURRED_AT, SOURCE_POSITION, USER_ID
 from features.events.sources.canonical import INBOX
-from infra.lake import read_json, write_json, written_aside
+from infra.lake import Lake, read_json, write_json, written_aside
 from infra.partitions import day_end, day_start
 from infra.settings import Settings
 from infra.tables import inbox
@@ -42,7 +42,7 @@ def inbox_file(settings: Settings, engine: Engine, day: date) -> Path | None:
         with engine.begin() as connection:
             last = _last_position(connection)
         with engine.connect() as connection, written_aside(path) as aside:
-            _write(aside, _rows(connection, settings, day, after=_exported_before(folder), last=last))
+            _write(aside, _rows(connection, covered(settings, day, after=_exported_before(folder), last=last)))
         if path.stat().st_size == 0:
             path.unlink()
         # written last: it says that the export is whole
@@ -63,13 +63,26 @@ def _exported_before(folder: Path) -> int:
     return int(read_json(markers[-1])[_WATERMARK]) if markers else 0
 
 
-def _rows(connection: Connection, settings: Settings, day: date, *, after: int, last: int) -> Iterator[dict[str, Any]]:
+def covered(settings: Settings, day: date, *, after: int, last: int) -> ColumnElement[bool]:
+    """The rows that the export of ``day`` takes: its own up to position ``last``, older ones after ``after``."""
     start, end = day_start(day, settings.zone), day_end(day, settings.zone)
-    wanted = and_(
+    return and_(
         inbox.c.position <= last,
         inbox.c.occurred_at < end,
         or_(inbox.c.occurred_at >= start, inbox.c.position > after),
     )
+
+
+def exported(lake: Lake) -> Iterator[tuple[date, int, int]]:
+    """Each day whose export is whole, in order: the day, and ``after`` and ``last`` of what it covers."""
+    after = 0
+    for marker in sorted(lake.landing(INBOX.name).glob(f"dt=*/{DELIVERY_MARKER}")):
+        last = int(read_json(marker)[_WATERMARK])
+        yield date.fromisoformat(marker.parent.name.removeprefix("dt=")), after, last
+        after = last
+
+
+def _rows(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
     found = connection.execution_options(yield_per=10_000).execute(
         select(inbox).where(wanted).order_by(inbox.c.position)
     )

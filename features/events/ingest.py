@@ -134,7 +134,6 @@ def _routed(
     route(
         connection,
         others(settings.lake, days_of(connection), manifest.delivery_id, beside),
-        settings.lake.all_aliases(),
         manifest.span,
         late_days=settings.late_days,
         copies=_copies(manifest.files),

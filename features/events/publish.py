@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import duckdb
 
+from features.events.log import listed
 from features.events.manifest import STAGED_MANIFEST, Manifest, read_manifest
 from features.events.partition import close
 from features.events.route import others
@@ -53,7 +54,7 @@ def publish(settings: Settings, deliveries: Sequence[str], *, gated: bool = True
         closing = {day for manifest in manifests if manifest.closes for day in manifest.span.days()}
         touched = {day for manifest in manifests for day in manifest.days}
         days = sorted(day for day in touched if day in closing or settings.lake.partition(day).exists())
-        close(settings, days)
+        close(settings, days, [manifest.delivery_id for manifest in manifests])
         for manifest in manifests:
             _forget(settings.lake.staging(manifest.delivery_id))
     return days
@@ -79,14 +80,14 @@ def _require_new(lake: Lake, manifest: Manifest) -> None:
     """Two deliveries that were staged side by side did not see each other: the later one has to be staged again."""
     folder = lake.staging(manifest.delivery_id)
     staged = [path for day in manifest.days if (path := staged_day(folder, day)).exists()]
-    known = others(lake, list(manifest.days), manifest.delivery_id, ())
-    if not staged or not known:
+    if not staged:
         return
+    known = others(lake, list(manifest.days), manifest.delivery_id, ())
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         found = connection.execute(
-            f"SELECT count(*) FROM read_parquet({listing(staged)}, hive_partitioning = false) SEMI JOIN "
-            f"read_parquet({listing(known)}, hive_partitioning = false) USING ({EVENT_ID})"
+            f"SELECT count(*) FROM read_parquet({listing(staged)}, hive_partitioning = false) "
+            f"SEMI JOIN ({known}) AS known USING ({EVENT_ID})"
         ).fetchall()
     if count := found[0][0]:
         raise PartitionRefused(
@@ -98,6 +99,8 @@ def _require_new(lake: Lake, manifest: Manifest) -> None:
 def _move(lake: Lake, manifest: Manifest) -> None:
     delivery = manifest.delivery_id
     folder = lake.staging(delivery)
+    # of a delivery that was published before, the own files of some days may have been merged with others
+    merged = {lake.events(day, delivery) for day in manifest.days if delivery in listed(lake, day).inside}
     moves = {staged_day(folder, day): lake.events(day, delivery) for day in manifest.days}
     moves[folder / STAGED_ITEMS] = lake.items(delivery)
     moves[folder / STAGED_QUARANTINE] = lake.quarantine(delivery)
@@ -105,7 +108,7 @@ def _move(lake: Lake, manifest: Manifest) -> None:
         if staged.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
-        elif not target.exists():
+        elif not target.exists() and target not in merged:
             raise DeliveryError(f"{staged} is gone, and {target} is not there either.", "Ingest the delivery again.")
     if (folder / STAGED_ALIASES).exists():  # only replays have any
         lake.aliases(delivery).parent.mkdir(parents=True, exist_ok=True)

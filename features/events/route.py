@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
 from features.events.cleaning import CLEANED
+from features.events.log import present
 from features.events.parsed import CONTENT, DAY, FILE, POSITION, REASONS
 from features.events.reasons import TOO_LATE
-from features.events.schema import EVENT_ID
+from features.events.schema import DELIVERY_ID, EVENT_ID
 from features.events.scratch import listing, text
 from infra.lake import Lake
 from infra.partitions import Span
@@ -32,8 +32,7 @@ NO_IDS: Final = pa.schema([(POSITION, pa.int64()), (EVENT_ID, pa.string())]).emp
 
 def route(
     connection: duckdb.DuckDBPyConnection,
-    known: list[Path],
-    aliases: list[Path],
+    known: str,
     span: Span,
     *,
     late_days: int,
@@ -44,8 +43,7 @@ def route(
     """Fill the table ``routed``: position, event_id, alias, fate and reason of every parsed row.
 
     Args:
-        known: files of events that other deliveries brought for the days of these rows.
-        aliases: files of ids under which rows that were replayed would come today.
+        known: SQL for the ids of the events that other deliveries brought for the days of these rows.
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
         copies: per file, how many files of the same content came before it in this delivery.
@@ -57,12 +55,11 @@ def route(
         # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
         again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
         today = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
-    seen = [f"SELECT {EVENT_ID} FROM read_parquet({listing(list(files))})" for files in (known, aliases) if files]
     connection.register("old_ids", old_ids)
     connection.execute(f"""
         CREATE TABLE {ROUTED} AS
         WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED}),
-        seen AS ({" UNION ALL ".join(seen) or f"SELECT NULL AS {EVENT_ID}"}),
+        seen AS ({known}),
         identified AS (
             SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
                 CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
@@ -88,20 +85,24 @@ def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
     return [row[0] for row in rows]
 
 
-def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> list[Path]:
-    """Files that hold what other deliveries brought for ``days``: published, or staged together with this one.
+def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> str:
+    """SQL for the ids of the events that other deliveries brought for ``days``.
 
-    A file without a manifest was being published when somebody died: no reader sees it, so it holds nothing.
+    They were published, or staged together with this one (``beside``). What this delivery itself brought
+    before may lie in one file with the others' rows; it is left out. Ids under which rows that were
+    replayed out of the quarantine would come today are among them.
     """
-    files: list[Path] = []
-    for day in days:
-        folder = lake.events_day(day)
-        files += sorted(
-            path for path in folder.glob("*.parquet") if path.stem != delivery_id and lake.manifest(path.stem).exists()
-        )
-        staged = (lake.staging(other) / f"dt={day}.parquet" for other in beside)
-        files += [path for path in staged if path.exists()]
-    return files
+    files = [path for day in days for path in present(lake, day).files if path.stem != delivery_id]
+    staged = (lake.staging(other) / f"dt={day}.parquet" for day in days for other in beside)
+    files += [path for path in staged if path.exists()]
+    aliases = [path for path in lake.all_aliases() if path.stem != delivery_id]
+    parts = [f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID} WHERE false"]
+    if files:
+        read = f"read_parquet({listing(list(files))}, hive_partitioning = false)"
+        parts.append(f"SELECT {EVENT_ID} FROM {read} WHERE {DELIVERY_ID} <> {text(delivery_id)}")
+    if aliases:
+        parts.append(f"SELECT {EVENT_ID} FROM read_parquet({listing(list(aliases))})")
+    return " UNION ALL ".join(parts)
 
 
 def counts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

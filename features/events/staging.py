@@ -132,7 +132,7 @@ def _split(reader: pa.RecordBatchReader, folder: Path) -> set[date]:
     for day, parts in groupby(_runs(reader), key=itemgetter(0)):
         written.add(day)
         with pq.ParquetWriter(staged_day(folder, day), EVENT, compression="zstd") as writer:
-            for group in _groups(rows for _, rows in parts):
+            for group in groups(rows for _, rows in parts):
                 writer.write_table(group)
     return written
 
@@ -146,7 +146,7 @@ def _runs(reader: pa.RecordBatchReader) -> Iterator[tuple[date, pa.Table]]:
             yield batch.column(DAY)[start].as_py(), rows.slice(start, end - start)
 
 
-def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in groups of one size, so that equal rows give equal bytes however they came."""
     rest = pa.Table.from_batches([], EVENT)
     for part in parts:

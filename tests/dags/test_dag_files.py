@@ -13,7 +13,7 @@ import pytest
 
 from infra.settings import PROJECT
 
-DAGS = ("build_features", "ingest_events", "load_history", "promote_model", "train_interest")
+DAGS = ("build_features", "ingest_events", "keep_lake", "load_history", "promote_model", "train_interest")
 HEAVY = ("tensorflow", "pandas", "mlflow", "feast", "great_expectations")
 
 #: Reads every DAG file as Airflow does, and prints what it found and which heavy modules came with it.
@@ -33,6 +33,7 @@ for path in sorted(Path("dags").glob("*_dag.py")):
         "catchup": dag.catchup,
         "end_date": str(dag.end_date),
         "timetable": type(dag.timetable).__name__,
+        "when": [getattr(dag.timetable, name, "") for name in ("expression", "timezone")],
         "settings": [
             {{
                 "retries": task.retries,
@@ -117,6 +118,7 @@ def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
     assert {dag_id: dag["outlets"] for dag_id, dag in read["dags"].items()} == {
         "load_history": ["history"],
         "ingest_events": ["events"],
+        "keep_lake": [],
         "build_features": ["features"],
         "train_interest": ["model_version"],
         "promote_model": ["champion"],
@@ -124,15 +126,24 @@ def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
     assert {dag_id: dag["timetable"] for dag_id, dag in read["dags"].items()} == {
         "load_history": "PartitionedAtRuntime",
         "ingest_events": "CronPartitionTimetable",
+        "keep_lake": "CronTriggerTimetable",
         "build_features": "PartitionedAssetTimetable",
         "train_interest": "PartitionedAssetTimetable",
         "promote_model": "PartitionedAssetTimetable",
     }
 
 
+def test_the_lake_is_kept_once_a_week_by_the_shops_own_time(tmp_path: Path) -> None:
+    dag = read_dags(tmp_path, PENCHANT_TIMEZONE="Asia/Tokyo")["dags"]["keep_lake"]
+    assert dag["tasks"] == ["merge", "retire", "forget"]
+    assert dag["when"] == ["0 4 * * 1", "Asia/Tokyo"]
+    assert {task["pool"] for task in dag["settings"]} == {"partitions"}
+
+
 def test_a_shop_whose_clock_stands_in_the_past_gets_no_runs_after_it(tmp_path: Path) -> None:
     read = read_dags(tmp_path, PENCHANT_CLOCK="2010-12-10T13:00:00+00:00")
-    assert read["dags"]["ingest_events"]["end_date"].startswith("2010-12-10 00:00:00")
+    for dag_id in ("ingest_events", "keep_lake"):
+        assert read["dags"][dag_id]["end_date"].startswith("2010-12-10 00:00:00")
 
 
 def test_the_wall_clock_sets_no_end(read: dict[str, Any]) -> None:

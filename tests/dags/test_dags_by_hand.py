@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import subprocess
 import sys
@@ -43,6 +44,7 @@ CONF: dict[str, dict[str, str]] = {
     "build_features": {"day": str(DAY)},
     "train_interest": {},
     "promote_model": {},
+    "keep_lake": {},
 }
 TASKS = {
     "load_history": ("ingest", "gate", "publish", "build", "materialise"),
@@ -50,6 +52,7 @@ TASKS = {
     "build_features": ("build", "materialise"),
     "train_interest": ("train",),
     "promote_model": ("challenge", "judge", "decide"),
+    "keep_lake": ("merge", "retire", "forget"),
 }
 
 
@@ -89,6 +92,9 @@ def shop(short_folder: Path, make_settings: Callable[..., Settings]) -> Iterator
     settings = make_settings(short_folder / "by-hand", clock="2010-12-09T06:00:00+00:00", validation_days=10)
     deliver(settings.lake.landing_history("online-retail") / "history.csv", HISTORY)
     deliver(settings.lake.landing_day("online-retail", DAY) / "day.csv", Span.of_day(DAY))
+    left = settings.lake.staging("online-retail-20101207-0123456789abcdef")
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
     try:
         start_stack(settings, ["mlflow"])
         prepare_airflow(settings)
@@ -132,3 +138,11 @@ def test_two_versions_are_registered_and_one_serves(runs: dict[str, Any], shop: 
         assert entries[1].action in ("promote", "reject")
         assert entries[1].version == 2
         assert registry.champion() is not None
+
+
+def test_what_a_kill_left_is_gone_and_the_days_are_still_there(runs: dict[str, Any], shop: Settings) -> None:
+    from features.events.log import event_files
+
+    assert not any(shop.lake.stagings.iterdir())
+    assert len(event_files(shop.lake, HISTORY)) == len(HISTORY)
+    assert (shop.lake.landing_history("online-retail") / "history.csv").exists()

@@ -54,11 +54,30 @@ def test_a_changed_day_is_due_with_all_that_were_built_after_it(shop: Any) -> No
     build(settings, Span(START, last.start))
     assert due(settings, last) == last
     changed = settings.lake.partition(START + timedelta(days=1))
-    write_json(changed, read_json(changed))
+    write_json(changed, {**read_json(changed), "known_at": "2010-02-03T12:00:00+00:00"})
     assert due(settings, Span.of_day(START)) == Span(START, last.start)
     assert due(settings, last) == Span(START + timedelta(days=1), last.end)
     build(settings, due(settings, last))
     assert due(settings, last) == last
+
+
+@pytest.mark.parametrize("what", ["rows", "digest", "deliveries"])
+def test_whether_a_day_changed_is_told_by_its_content(shop: Any, what: str) -> None:
+    """Written again, or laid out in other files, it is what it was."""
+    settings, second = shop.settings, START + timedelta(days=1)
+    build(settings, SPAN)
+    last, marker = Span.of_day(START + timedelta(days=5)), settings.lake.partition(second)
+    write_json(marker, {**read_json(marker), "files": ["merged-1.parquet"], "gate": {"d1": None}})
+    assert due(settings, last) == last
+    write_json(marker, {**read_json(marker), what: ["something else"]})
+    assert due(settings, last) == Span(second, SPAN.end)
+
+
+def test_a_day_that_was_built_before_versions_were_noted_is_due(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    tiles = shop.lake.tiles(START)
+    pq.write_table(pq.read_table(tiles).replace_schema_metadata(None), tiles)
+    assert due(shop.settings, Span.of_day(START)) == SPAN
 
 
 def test_a_day_that_comes_after_later_ones_is_due_with_them(shop: Any) -> None:

@@ -27,7 +27,7 @@ def test_every_path_is_below_the_root_and_is_only_named(tmp_path: Path) -> None:
     paths = [
         lake.landing_day("shop", day), lake.landing_history("shop"), lake.staging("d"), lake.events(day, "d"),
         lake.items("d"), lake.quarantine("d"), lake.manifest("d"), lake.partition(day), lake.tiles(day),
-        lake.feature("windows", day), lake.snapshot("s"), lake.evaluation("e"), lake.reports,
+        lake.merged(day, "0"), lake.feature("windows", day), lake.snapshot("s"), lake.evaluation("e"), lake.reports,
     ]  # fmt: skip
     assert all(path.is_relative_to(lake.root) for path in paths)
     assert len(set(paths)) == len(paths)
@@ -40,6 +40,14 @@ def test_closed_days_are_in_order(tmp_path: Path) -> None:
     for day in (date(2010, 1, 3), date(2009, 12, 31)):
         write_json(lake.partition(day), {})
     assert lake.closed_days() == [date(2009, 12, 31), date(2010, 1, 3)]
+
+
+def test_days_with_events_are_in_order_closed_or_not(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert lake.days_with_events() == []
+    for day in (date(2010, 1, 3), date(2009, 12, 31)):
+        lake.events_day(day).mkdir(parents=True)
+    assert lake.days_with_events() == [date(2009, 12, 31), date(2010, 1, 3)]
 
 
 @pytest.mark.parametrize("former", [None, "the old"])

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.events.compaction import compact
 from features.events.ingest import ingest
 from features.events.manifest import Manifest, read_manifest
 from features.events.publish import publish
 from features.events.schema import EVENT
 from infra.errors import DeliveryError, PartitionRefused
+from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import Settings
 from validation.gate_result import GateResult, RuleResult
@@ -97,6 +99,20 @@ def test_samples_are_whole_rows(shop: Settings) -> None:
     assert len({sample["event_id"] for sample in samples}) == 1
     assert {sample["item_id"] for sample in samples} == {"i0", "i5"}
     assert {sample["file_day"] for sample in samples} == {str(DAY)}
+
+
+def test_the_verdict_can_be_had_again_when_its_files_were_merged_with_others(shop: Settings) -> None:
+    manifest = stage(shop)
+    result = check(shop, manifest.delivery_id, SPAN)
+    publish(shop, [manifest.delivery_id])
+    late = stage(shop, DAY + timedelta(days=1), log(DAY, 70) + log(DAY + timedelta(days=1)).split("\n", 1)[1])
+    assert late.late == 10
+    publish(shop, [late.delivery_id], gated=False)
+    assert compact(shop, shop.shop_clock().now()).days == 1
+    shop.lake.events(DAY, manifest.delivery_id).unlink()
+    assert check(shop, manifest.delivery_id, SPAN) == result
+    assert stage(shop).accepted == ROWS
+    assert check(shop, manifest.delivery_id, SPAN) == result
 
 
 @pytest.mark.thorough
@@ -185,7 +201,9 @@ def test_docs_are_built_when_asked_for(shop: Settings) -> None:
     result = check(shop, manifest.delivery_id, SPAN, docs=True)
     assert result.passed
     assert result.docs == f"reports/gate/{manifest.delivery_id}/index.html"
-    assert "events" in (shop.lake.root / result.docs).read_text()
+    page = shop.lake.root / result.docs
+    assert "events" in page.read_text()
+    assert read_json(page.with_name("made.json")) == {"made_at": "2011-01-10T00:00:00+00:00"}
 
 
 def test_another_span_is_refused(shop: Settings) -> None:

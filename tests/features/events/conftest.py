@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,9 @@ RETAIL = {
     "Customer ID": "17850",
     "Country": "United Kingdom",
 }
+
+#: Every way in which the file system is changed but for the writing of what nobody reads yet.
+STEPS = ("replace", "unlink", "rmdir")
 
 Line = dict[str, str]
 Take = Callable[..., Manifest]
@@ -108,5 +114,88 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         return {
             str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
         }
+
+    return make
+
+
+@pytest.fixture
+def age() -> Callable[..., None]:
+    """Let files and everything below folders look as if they were last touched so many hours ago."""
+
+    def make(*paths: Path, hours: float = 25) -> None:
+        then = datetime.now(UTC).timestamp() - hours * 3600
+        for path in paths:
+            for one in [*path.rglob("*"), path]:
+                os.utime(one, (then, then))
+
+    return make
+
+
+class Killed(BaseException):
+    """The process is gone: it does not clean up either."""
+
+
+@contextmanager
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """From the ``step``-th change of the file system on, every change fails."""
+    calls = 0
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls >= step:
+                raise Killed
+            return real(*arguments, **keywords)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in STEPS:
+            patched.setattr(os, name, dying(getattr(os, name)))
+        yield
+
+
+@pytest.fixture
+def kill_everywhere(
+    shop: Settings, contents: Callable[[Path], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., int]:
+    """Do some work with the lake as it is now, killed at its first change, its second, …, each time from anew.
+
+    After each kill ``whole`` is called; then the work is done again and must leave what it leaves unkilled.
+    Returns the number of steps.
+    """
+
+    def seen() -> dict[str, bytes]:
+        """Without what was written aside or spilled: no reader looks at either."""
+        found = {name: content for name, content in contents(shop.lake.root).items() if not name.startswith("spill/")}
+        return {name: content for name, content in found.items() if "/." not in f"/{name}"}
+
+    def dies(step: int, work: Callable[[], object]) -> bool:
+        with killed_at(step, monkeypatch):
+            try:
+                work()
+            except Killed:
+                return True
+        return False
+
+    def make(work: Callable[[], object], whole: Callable[[], object]) -> int:
+        before = tmp_path / "before"
+        shop.lake.root.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(shop.lake.root, before)
+        work()
+        wanted = contents(shop.lake.root)
+        work()
+        assert contents(shop.lake.root) == wanted
+        step, died = 0, True
+        while died:
+            step += 1
+            shutil.rmtree(shop.lake.root)
+            shutil.copytree(before, shop.lake.root)
+            died = dies(step, work)
+            whole()
+            work()
+            assert seen() == wanted, f"killed at step {step}"
+        return step
 
     return make

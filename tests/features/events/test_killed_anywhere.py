@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,43 +20,11 @@ pytestmark = pytest.mark.thorough
 
 HISTORY = Span(date(2010, 11, 29), date(2010, 12, 1))
 DAY = Span.of_day(date(2010, 12, 1))
-STEPS = ("replace", "unlink", "rmdir")
-
-
-class Killed(BaseException):
-    """The process is gone: it does not clean up either."""
-
-
-@contextmanager
-def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """From the ``step``-th change of the file system on, every change fails."""
-    calls = [0]
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            calls[0] += 1
-            if calls[0] >= step:
-                raise Killed
-            return real(*arguments, **keywords)
-
-        return call
-
-    with monkeypatch.context() as patched:
-        for name in STEPS:
-            patched.setattr(os, name, dying(getattr(os, name)))
-        yield calls
 
 
 def run(shop: Settings, file: Path, span: Span, *, bulk: bool) -> None:
     manifest = ingest(shop, "online-retail", [file], span, bulk=bulk, delivered_at=datetime(2010, 12, 5, tzinfo=UTC))
     publish(shop, [manifest.delivery_id], gated=False)
-
-
-def seen(lake_files: dict[str, bytes]) -> dict[str, bytes]:
-    """Without what was written aside: no reader looks at names that start with a dot."""
-    return {
-        name: content for name, content in lake_files.items() if not any(p.startswith(".") for p in Path(name).parts)
-    }
 
 
 def whole(shop: Settings) -> None:
@@ -81,34 +45,9 @@ def files(write: Any, line: Any) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("bulk", [True, False])
-def test_every_step(
-    shop: Settings, files: tuple[Path, Path], contents: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bulk: bool
-) -> None:
+def test_every_step(shop: Settings, files: tuple[Path, Path], kill_everywhere: Any, bulk: bool) -> None:
     history, day = files
     if not bulk:
         run(shop, history, HISTORY, bulk=True)
-    before = tmp_path / "before"
-    shop.lake.root.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(shop.lake.root, before)
     work = (history, HISTORY) if bulk else (day, DAY)
-
-    run(shop, *work, bulk=bulk)
-    wanted = contents(shop.lake.root)
-    run(shop, *work, bulk=bulk)
-    assert contents(shop.lake.root) == wanted
-
-    step, died = 0, True
-    while died:
-        step += 1
-        shutil.rmtree(shop.lake.root)
-        shutil.copytree(before, shop.lake.root)
-        with killed_at(step, monkeypatch):
-            try:
-                run(shop, *work, bulk=bulk)
-                died = False
-            except Killed:
-                pass
-        whole(shop)
-        run(shop, *work, bulk=bulk)
-        assert seen(contents(shop.lake.root)) == wanted, f"killed at step {step}"
-    assert step > 10
+    assert kill_everywhere(lambda: run(shop, *work, bulk=bulk), lambda: whole(shop)) > 10

@@ -146,7 +146,9 @@ def test_bulk_history_is_known_from_the_end_of_each_day_on(
         "mix": {},
         "by_source": {},
         "known_at": "2010-12-03T01:00:00+00:00",
+        "digest": "0" * 32,
         "deliveries": partition(shop, FIRST)["deliveries"],
+        "files": partition(shop, FIRST)["files"],
         "gate": None,
     }
 

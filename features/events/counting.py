@@ -1,0 +1,66 @@
+"""What files of events hold, counted: rows, users, kinds, and a digest that no order and no layout changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from features.events.schema import EVENT, EVENT_TYPE, INGESTED_AT, USER_ID
+from features.events.scratch import listing
+
+Row = Mapping[str, Any]
+
+_DIGITS: Final = 32
+#: The digest of no rows.
+NO_ROWS: Final = "0" * _DIGITS
+
+
+def _text(field: pa.Field) -> str:
+    """A column as text: the same in every time zone, and null unlike any text."""
+    column = f"epoch_us({field.name})" if pa.types.is_timestamp(field.type) else field.name
+    return f"coalesce(CAST({column} AS VARCHAR), chr(30))"
+
+
+# one number a row; of many rows their exclusive or, which no two cancel out, since ids make rows differ
+_NUMBER: Final = f"md5_number(concat_ws(chr(31), {', '.join(_text(field) for field in EVENT)}))"
+
+
+def events_in(files: Sequence[Path]) -> str:
+    """SQL for the events in ``files``, one or more."""
+    return f"SELECT {', '.join(EVENT.names)} FROM read_parquet({listing(list(files))}, hive_partitioning = false)"
+
+
+def rows_and_digest(connection: duckdb.DuckDBPyConnection, events: str) -> tuple[int, str]:
+    """How many events the SQL ``events`` gives, and their digest, 32 hexadecimal digits."""
+    [(rows, digest)] = connection.execute(f"SELECT count(*), bit_xor({_NUMBER}) FROM ({events})").fetchall()
+    return rows, _hexadecimal(digest)
+
+
+def count_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[date, Row]:
+    """Per day with rows: ``rows``, ``users`` (distinct), ``guests``, ``mix`` (event type -> rows), ``known`` (the
+    latest knowledge time, microseconds since 1970 UTC) and ``digest``.
+
+    Args:
+        files: with the events of days, each below a folder ``dt=D``.
+    """
+    if not files:
+        return {}
+    found = connection.execute(f"""
+        SELECT day, count(*) AS rows, count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
+            histogram({EVENT_TYPE}) AS mix, epoch_us(max({INGESTED_AT})) AS known, bit_xor({_NUMBER}) AS digest
+        FROM (SELECT *, CAST(regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS DATE) AS day
+              FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false))
+        GROUP BY day
+    """)
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return {row["day"]: {**row, "digest": _hexadecimal(row["digest"])} for row in rows}
+
+
+def _hexadecimal(digest: int | None) -> str:
+    return NO_ROWS if digest is None else f"{digest:0{_DIGITS}x}"
