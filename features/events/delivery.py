@@ -39,8 +39,11 @@ class Found:
     reason: str = ""
 
 
-def find_files(settings: Settings, source: str, day: date | None) -> Found:
+def find_files(settings: Settings, source: str, day: date | None, *, quiet: str = "") -> Found:
     """Look for the files of ``source`` for one day, or of its bulk history (``day`` is None).
+
+    Args:
+        quiet: why a folder without data is a day without rows; empty: it is not.
 
     Raises:
         DeliveryError: there is no folder, or nothing in it that could be data, or data beside the
@@ -54,6 +57,8 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     other = tuple(entry.name for entry in entries if entry not in files)
     ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER))
     if CLOSED_MARKER not in other:
+        if not files and quiet:
+            return Found(folder, (), ignored, "empty", quiet)
         if not files:
             seen = f" (it holds {', '.join(ignored)})" if ignored else ""
             raise DeliveryError(f"No data file lies in {folder}{seen}.", _mend(folder, day))
