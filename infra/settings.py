@@ -42,7 +42,8 @@ _NOT_OURS = {"PENCHANT_PYTHON"}
 class Settings(BaseSettings):
     """All settings; see each field's description."""
 
-    model_config = SettingsConfigDict(env_prefix="PENCHANT_", extra="forbid", frozen=True)
+    # an input may hold a password
+    model_config = SettingsConfigDict(env_prefix="PENCHANT_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(PROJECT / ".penchant", description="Folder of all state; deleting it forgets everything.")
     clock: str = Field("wall", description="wall, a fixed moment, or MOMENT/ANCHOR (a replayed clock).")
@@ -50,6 +51,19 @@ class Settings(BaseSettings):
     currency: str = Field("GBP", pattern="^[A-Z]{3}$", description="Currency of prices whose source names none.")
 
     source: str = Field("online-retail", description="Name of the adapter that reads the shop's deliveries.")
+
+    sql_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of a database whose new rows are exported before a delivery is taken."
+    )
+    sql_query: str = Field("", description="What is read there: a SELECT, or the name of a table, schema.table too.")
+    sql_watermark: str = Field("", description="Its column that only grows and is never null: an id, a time of change.")
+    sql_overlap: int = Field(
+        0,
+        ge=0,
+        le=1_000_000_000,
+        description="How far below the last watermark to read again, for rows that are committed out of order: "
+        "a number of ids, or seconds.",
+    )
 
     postgres_url: SecretStr | None = Field(
         None, description="postgresql://user:password@host:port of a server to use instead of the embedded one."
@@ -163,6 +177,12 @@ class Settings(BaseSettings):
             except NotImplementedError as error:
                 raise ValueError(f"{error}; use a code such as GB or GB-SCT") from error
         return value
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Self:
+        if self.sql_url is not None and not (self.sql_query.strip() and self.sql_watermark.strip()):
+            raise ValueError("sql_url needs sql_query and sql_watermark: what to read, and how to tell what is new")
+        return self
 
     @field_validator("timezone")
     @classmethod

@@ -138,5 +138,6 @@ def _live(payload: dict[str, Any], position: int) -> LiveEvent:
 
 
 def _be_brief(dialect: Any, record: Any, arguments: Any, parameters: dict[str, Any]) -> None:  # noqa: ARG001 (SQLAlchemy)
-    options = f"-c statement_timeout={STATEMENT_MS}"
+    # a process that is stopped in the midst of a write would keep the reader of the inbox waiting
+    options = f"-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={STATEMENT_MS}"
     parameters |= {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": STATEMENT_MS, "options": options}

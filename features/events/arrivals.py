@@ -12,13 +12,16 @@ from features.events.inbox import inbox_file
 from features.events.ingest import ingest
 from features.events.manifest import Manifest, SourceFile, read_published
 from features.events.sources.canonical import INBOX
+from features.events.sql import sql_file, sql_history
 from infra.errors import DeliveryError
-from infra.partitions import Span
+from infra.partitions import Span, require_over
 from infra.settings import Settings
 
 
 def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = None) -> list[Manifest]:
     """Stage the deliveries of one day: the source's files, then what was posted to the API.
+
+    Where ``sql_url`` is set, what is new in that database becomes one of the files first.
 
     Args:
         inbox: the database that holds the inbox; None where nothing is posted.
@@ -28,9 +31,10 @@ def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = 
 
     Raises:
         DeliveryError: nothing arrived, or a file that cannot be read as a whole.
+        SettingsError, ServiceError: the database of ``sql_url`` cannot be asked, or does not answer.
     """
     span = Span.of_day(day)
-    manifests = [_take(settings, source, find_files(settings, source, day), span, bulk=False)]
+    manifests = [_take(settings, source, _arrived(settings, source, day), span, bulk=False)]
     if inbox is not None and inbox_file(settings, inbox, day) is not None:
         found = find_files(settings, INBOX.name, day)
         beside = [manifest.delivery_id for manifest in manifests]
@@ -39,12 +43,25 @@ def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = 
 
 
 def take_history(settings: Settings, source: str, span: Span) -> Manifest:
-    """Stage the files of the bulk history as one delivery for ``span``.
+    """Stage the files of the bulk history, and everything in the database of ``sql_url``, as one delivery.
 
     Raises:
-        DeliveryError: as for a day.
+        DeliveryError, SettingsError, ServiceError: as for a day.
     """
+    if settings.sql_url is not None:
+        require_over(span, settings.shop_clock().now(), settings.zone)
+        sql_history(settings, source)
     return _take(settings, source, find_files(settings, source, None), span, bulk=True)
+
+
+def _arrived(settings: Settings, source: str, day: date) -> Found:
+    """What lies in the day's landing folder; a database that has nothing new says that nothing happened."""
+    if settings.sql_url is None:
+        return find_files(settings, source, day)
+    # first, so that a day that goes on is not read up to now and then left
+    require_over(Span.of_day(day), settings.shop_clock().now(), settings.zone)
+    exported = sql_file(settings, source, day)
+    return find_files(settings, source, day, quiet="" if exported else "the database had no new rows")
 
 
 def _take(

@@ -44,8 +44,11 @@ class Found:
     published: str | None = None
 
 
-def find_files(settings: Settings, source: str, day: date | None) -> Found:
+def find_files(settings: Settings, source: str, day: date | None, *, quiet: str = "") -> Found:
     """Look for the files of ``source`` for one day, or of its bulk history (``day`` is None).
+
+    Args:
+        quiet: why a folder without data is a day without rows; empty: it is not.
 
     Raises:
         DeliveryError: there is no folder, or nothing in it that could be data, or data beside the
@@ -59,6 +62,8 @@ def find_files(settings: Settings, source: str, day: date | None) -> Found:
     ignored = tuple(name for name in other if name not in (CLOSED_MARKER, DELIVERY_MARKER, PUBLISHED_MARKER))
     if CLOSED_MARKER not in other:
         published = published_from(folder)
+        if not files and published is None and quiet:
+            return Found(folder, (), ignored, "empty", quiet)
         if not files and published is None:
             seen = f" (it holds {', '.join(ignored)})" if ignored else ""
             raise DeliveryError(f"No data file lies in {folder}{seen}.", _mend(folder, day))

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, select
 
 from features.events.delivery import delivery_id, describe, published_from
-from features.events.inbox import FILE_NAME, covered, exported
+from features.events.inbox import FILE_NAME, exported
 from features.events.log import listed
 from features.events.sources.canonical import INBOX
 from infra.partitions import Span
@@ -35,17 +35,14 @@ def forget_exported(settings: Settings, engine: Engine, now: datetime, *, dry_ru
 
 
 def _published(connection: Connection, settings: Settings, old: ColumnElement[bool]) -> list[int]:
-    """Positions of rows that are ``old`` and that a published export covers, the lowest of each export."""
+    """Positions of rows that are ``old`` and that a published export took, the lowest of each export."""
     lowest = connection.scalar(select(func.min(inbox.c.position)).where(old))
-    if lowest is None:
-        return []
     found: set[int] = set()
-    for day, after, last in exported(settings.lake):
+    for day, last, taken in exported(settings):
         missing = settings.removals_a_run - len(found)
-        if last < lowest or missing <= 0:
+        if lowest is None or last < lowest or missing <= 0:
             continue
-        of_day = and_(old, covered(settings, day, after=after, last=last))
-        rows = select(inbox.c.position).where(of_day).order_by(inbox.c.position).limit(missing)
+        rows = select(inbox.c.position).where(and_(old, taken)).order_by(inbox.c.position).limit(missing)
         positions = set(connection.scalars(rows))
         if positions and _is_published(settings, day):
             found |= positions

@@ -1,102 +1,111 @@
 """The inbox as a source: events posted to the API become a day's delivery like any other.
 
-Every row is exported once: with its own day, or, if it came after that day's export, with the next
-day's as a late row. A watermark, the last position that an export saw, tells the two apart.
+An export takes the rows from the position where the last one ended to the last position that is committed,
+whatever day they are of; the ingest sorts out which are late or early. A row that lies ahead of the shop's
+clock is left for the first export after its moment: an ingest would refuse it. So a mark is a position and a
+moment, and an export is what lies below its mark and did not lie below the one before.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import date
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, and_, cast, func, not_, select, text
+from sqlalchemy.dialects.postgresql import REGCLASS
+from sqlalchemy.exc import OperationalError
 
-from features.events.delivery import DELIVERY_MARKER
+from features.events.exports import Mark, Rows, export, exports, went_back
 from features.events.schema import EVENT_ID, OCCURRED_AT, SOURCE_POSITION, USER_ID
 from features.events.sources.canonical import INBOX
-from infra.lake import Lake, read_json, write_json, written_aside
-from infra.partitions import day_end, day_start
+from infra.errors import ServiceError
 from infra.settings import Settings
 from infra.tables import inbox
 
 FILE_NAME: Final = "inbox.jsonl"
-_WATERMARK: Final = "watermark"
+#: Writers queue behind the wait for those before them, and give up themselves after three seconds.
+WAIT_SECONDS: Final = 2
+_ROWS: Final = 10_000
+_POSITION, _UNTIL = "position", "until"
 
 
 def inbox_file(settings: Settings, engine: Engine, day: date) -> Path | None:
-    """Export what the inbox holds for ``day``, by position, into its landing folder.
+    """Export what came in since the last export into the landing folder of ``day``.
 
-    A day is exported once; later calls return the same file. Rows that come afterwards go with the
-    next day that is exported.
+    A day is exported once; later calls return the same file.
 
     Returns:
         The file of JSON lines in canonical column names, or None if there was nothing.
+
+    Raises:
+        ServiceError: somebody has been writing for two seconds.
+        DeliveryError: the inbox is older than what was exported from it.
+        OperationalError: PostgreSQL is down.
     """
-    folder = settings.lake.landing_day(INBOX.name, day)
-    path, marker = folder / FILE_NAME, folder / DELIVERY_MARKER
-    if not marker.exists():
-        path.unlink(missing_ok=True)  # an export that was cut short
+    return export(settings, settings.lake.landing_day(INBOX.name, day), FILE_NAME, partial(_beyond, settings, engine))
+
+
+@contextmanager
+def _beyond(settings: Settings, engine: Engine, after: Mark | None) -> Iterator[tuple[Mark, Rows]]:
+    until = settings.shop_clock().now()
+    last = _last_position(engine)
+    if after is not None and last < after[_POSITION]:
+        raise went_back("The inbox", settings.lake.landing(INBOX.name))
+    mark = {_POSITION: last, _UNTIL: until.isoformat()}
+    with engine.connect() as connection:
+        yield mark, _rows(connection, _between(after, mark))
+
+
+def exported(settings: Settings) -> Iterator[tuple[date, int, ColumnElement[bool]]]:
+    """Each day that an export was made for, its last position, and the condition of the rows that it took."""
+    landing = settings.lake.landing(INBOX.name)
+    for folder, after, last in exports(landing):
+        yield date.fromisoformat(folder.name.removeprefix("dt=")), last[_POSITION], _between(after, last)
+
+
+def _between(after: Mark | None, last: Mark) -> ColumnElement[bool]:
+    """What lies below the mark ``last`` and did not lie below ``after``."""
+    wanted = _below(last[_POSITION], datetime.fromisoformat(last[_UNTIL]))
+    if after is None:
+        return wanted
+    return and_(wanted, not_(_below(after[_POSITION], datetime.fromisoformat(after[_UNTIL]))))
+
+
+def _below(position: int, moment: datetime) -> ColumnElement[bool]:
+    return and_(inbox.c.position <= position, inbox.c.occurred_at <= moment)
+
+
+def _last_position(engine: Engine) -> int:
+    """The last position given out, once nobody is writing below it any more."""
+    try:
         with engine.begin() as connection:
-            last = _last_position(connection)
-        with engine.connect() as connection, written_aside(path) as aside:
-            _write(aside, _rows(connection, covered(settings, day, after=_exported_before(folder), last=last)))
-        if path.stat().st_size == 0:
-            path.unlink()
-        # written last: it says that the export is whole
-        delivered = settings.shop_clock().now().isoformat()
-        write_json(marker, {"delivered_at": delivered, _WATERMARK: last})
-    return path if path.exists() else None
-
-
-def _last_position(connection: Connection) -> int:
-    """The last position below which no row is still being written: writers are waited for."""
-    connection.execute(text(f"LOCK TABLE {inbox.name} IN SHARE MODE"))
-    return int(connection.scalar(select(func.coalesce(func.max(inbox.c.position), 0))) or 0)
-
-
-def _exported_before(folder: Path) -> int:
-    """The watermark of the last day exported before this one's."""
-    markers = sorted(path for path in folder.parent.glob(f"dt=*/{DELIVERY_MARKER}") if path.parent.name < folder.name)
-    return int(read_json(markers[-1])[_WATERMARK]) if markers else 0
-
-
-def covered(settings: Settings, day: date, *, after: int, last: int) -> ColumnElement[bool]:
-    """The rows that the export of ``day`` takes: its own up to position ``last``, older ones after ``after``."""
-    start, end = day_start(day, settings.zone), day_end(day, settings.zone)
-    return and_(
-        inbox.c.position <= last,
-        inbox.c.occurred_at < end,
-        or_(inbox.c.occurred_at >= start, inbox.c.position > after),
-    )
-
-
-def exported(lake: Lake) -> Iterator[tuple[date, int, int]]:
-    """Each day whose export is whole, in order: the day, and ``after`` and ``last`` of what it covers."""
-    after = 0
-    for marker in sorted(lake.landing(INBOX.name).glob(f"dt=*/{DELIVERY_MARKER}")):
-        last = int(read_json(marker)[_WATERMARK])
-        yield date.fromisoformat(marker.parent.name.removeprefix("dt=")), after, last
-        after = last
+            # a reader that is stopped here must not keep writers waiting either
+            for limit in ("lock_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(text(f"SET LOCAL {limit} = '{WAIT_SECONDS}s'"))
+            connection.execute(text(f"LOCK TABLE {inbox.name} IN SHARE MODE"))
+            # of the sequence rather than the rows: it knows of rows that were deleted, and of an older copy
+            sequence = cast(func.pg_get_serial_sequence(inbox.name, inbox.c.position.name), REGCLASS)
+            return connection.scalar(select(func.pg_sequence_last_value(sequence))) or 0
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", "") != "55P03":  # lock_not_available
+            raise
+        raise ServiceError(
+            f"Somebody has been writing to the inbox for {WAIT_SECONDS} s; nothing was exported.", "Try again."
+        ) from error
 
 
 def _rows(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
-    found = connection.execution_options(yield_per=10_000).execute(
-        select(inbox).where(wanted).order_by(inbox.c.position)
-    )
-    for row in found.mappings():
-        yield {
-            **row["payload"],
-            EVENT_ID: row[EVENT_ID],
-            USER_ID: row[USER_ID],
-            OCCURRED_AT: row[OCCURRED_AT].isoformat(),
-            SOURCE_POSITION: row["position"],
-        }
-
-
-def _write(path: Path, rows: Iterator[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        for row in rows:
-            stream.write(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n")
+    query = select(inbox).where(wanted).order_by(inbox.c.position)
+    with connection.execution_options(yield_per=_ROWS).execute(query) as found:
+        for row in found.mappings():
+            yield {
+                **row["payload"],
+                EVENT_ID: row[EVENT_ID],
+                USER_ID: row[USER_ID],
+                OCCURRED_AT: row[OCCURRED_AT].isoformat(),
+                SOURCE_POSITION: row["position"],
+            }

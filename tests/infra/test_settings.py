@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,15 @@ def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_passwords_in_addresses_are_not_shown(tmp_path: Path) -> None:
     found = load_settings(tmp_path, postgres_url="postgresql://me:hidden@db")
     assert "hidden" not in repr(found) + str(found.model_dump())
+
+
+def test_a_database_to_read_needs_a_query_and_a_watermark(tmp_path: Path) -> None:
+    url = "postgresql://me:hidden@db"
+    with pytest.raises(SettingsError, match="sql_url needs sql_query and sql_watermark") as refused:
+        load_settings(tmp_path, sql_url=url)
+    with pytest.raises(SettingsError, match="sql_url needs"):
+        load_settings(tmp_path, sql_url=url, sql_query="clicks", sql_watermark=" ")
+    assert "hidden" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_loading_makes_nothing(tmp_path: Path) -> None:
