@@ -21,6 +21,7 @@ GROUPS = (
     "infra.cli.stack",
     "infra.cli.doctor",
     "infra.cli.ingest",
+    "infra.cli.profile",
     "infra.cli.train",
     "infra.cli.promote",
     "infra.cli.serve",
