@@ -4,6 +4,9 @@ Every midnight of the shop: takes the files under `landing/<source>/dt=DAY/` and
 API took on that day, holds them against the expectations, publishes them and closes the day. Its
 partition of the asset `events` starts `build_features` for the same day.
 
+Then `profile` writes a page about the day, `reports/profile/DAY.html` in the lake. Nothing waits for it, and
+the run ends well without it: `settled` asks only that the day is published.
+
 **A closed day** has the marker `_CLOSED` in its folder and publishes an empty partition.
 
 **When it fails**: *Nothing arrived* means that the folder of the day is missing or empty; the task tries
@@ -25,7 +28,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from dags.assets import EVENTS, daily
-from dags.defaults import ARRIVAL, DAY_PARAM, PARTITION_TASK, START, Params, end_of_schedule, no_retry
+from dags.defaults import ARRIVAL, DAY_PARAM, PARTITION_TASK, REPORT, START, Params, end_of_schedule, no_retry, settled
 from infra.settings import load_settings
 
 settings = load_settings()
@@ -71,4 +74,14 @@ with DAG(
             outlet_events[EVENTS].add_partitions(str(span.start))
             return publish(load_settings(), deliveries, span)
 
-    publish(gate(ingest()))
+    @task(**REPORT)
+    def profile(partition_key: str | None = None, params: Params = None) -> str:
+        """Write a page about the day, to look at; returns its path in the lake."""
+        from dags.steps import profile, span_of_run
+
+        with no_retry():
+            return profile(load_settings(), span_of_run(partition_key, params))
+
+    published, report = publish(gate(ingest())), profile()
+    published >> report
+    settled(published, report)

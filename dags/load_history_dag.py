@@ -3,7 +3,8 @@
 Takes every file under `landing/<source>/history/`, brings the span of days `[start, end)` through
 the gate, publishes it, builds all features of the span and loads the latest ones into the online
 store. A year of partition events would start a year of runs, so the whole span is one run, which
-publishes one partition of the asset `history`.
+publishes one partition of the asset `history`. Beside that `profile` writes a page about the span,
+`reports/profile/START..END.html` in the lake; nothing waits for it, and the run ends well without it.
 
 **When it fails**: the message of the failed task names the file, row and rule. Nothing downstream has
 seen the delivery. Mend the file and clear the task; running it again gives the same bytes.
@@ -18,7 +19,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, PartitionedAtRuntime, task
 
 from dags.assets import HISTORY
-from dags.defaults import PARTITION_TASK, no_retry
+from dags.defaults import PARTITION_TASK, REPORT, no_retry, settled
 from infra.settings import load_settings
 
 with DAG(
@@ -58,6 +59,14 @@ with DAG(
         with no_retry():
             return publish(load_settings(), deliveries, span_of_params(params))
 
+    @task(**REPORT)
+    def profile(params: dict[str, Any] | None = None) -> str:
+        """Write a page about the span, to look at; returns its path in the lake."""
+        from dags.steps import profile, span_of_params
+
+        with no_retry():
+            return profile(load_settings(), span_of_params(params))
+
     @task
     def build(params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Build tiles, windows, interest, sequences and item statistics of the span."""
@@ -77,6 +86,7 @@ with DAG(
             outlet_events[HISTORY].add_partitions(str(span_of_params(params)))
             return materialise(load_settings(), span_of_params(built))
 
-    built = build()
-    publish(gate(ingest())) >> built
+    published, report, built = publish(gate(ingest())), profile(), build()
+    published >> [report, built]
     materialise(built)
+    settled(published, report)

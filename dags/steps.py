@@ -94,6 +94,15 @@ def publish(settings: Settings, deliveries: list[str], span: Span) -> dict[str, 
     return {"span": str(span), "days": len(days), "deliveries": deliveries}
 
 
+def profile(settings: Settings, span: Span) -> str:
+    """Write the page about the days of the span; returns its path, relative to the lake."""
+    from validation.profile.report import report
+
+    _, page = report(settings, span)
+    print(f"Profile: {page}")
+    return str(page.relative_to(settings.lake.root))
+
+
 def build(settings: Settings, span: Span) -> dict[str, Any]:
     """Build the features of the span, of closed days before it that nobody has built, and of changed days."""
     from features.build import build as build_views

@@ -20,7 +20,8 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     spill/                                what DuckDB cannot hold in memory; nothing of it lasts
     snapshots/<id>/                       point-in-time training sets
     evaluations/<id>/                     figures per moment, read by the model gate
-    reports/                              data docs
+    reports/gate/                         data docs
+    reports/profile/<span>.html           what a day or a span holds, to look at
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from infra.partitions import Span
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,10 @@ class Lake:
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    def profile(self, span: Span) -> Path:
+        """Of a day named by the day, of several by the span."""
+        return self.reports / "profile" / f"{span.start if len(span) == 1 else span}.html"
 
     def published(self) -> Iterator[Path]:
         """Manifests of published deliveries, by name."""

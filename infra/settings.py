@@ -132,6 +132,8 @@ class Settings(BaseSettings):
         100_000, ge=1, description="Files, folders or rows of each kind that one run of keep removes at most."
     )
 
+    profile_days: Days = Field(28, description="Last closed days over which a profile follows quality and newcomers.")
+
     fresh_days: Days = Field(7, description="Last closed days, never trained on: a challenger is judged on them.")
     validation_days: Days = Field(14, description="Days before those: they choose the epoch and the baseline.")
     min_improvement: float = Field(0.0, ge=0, lt=1, description="NDCG@10 by which the interval's lower bound must win.")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features.decay import DAY_US
 from features.state import UserState
+from infra.pictures import empty_figure
 from training.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -93,12 +94,6 @@ def interest_curve(
 
 
 def _figure(title: str, rows: int) -> tuple[Figure, list[Any]]:
-    # not through pyplot, which keeps every figure and looks for a screen
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.2 * rows), layout="constrained")
+    figure, axes = empty_figure(8, 4.2 * rows, rows)
     figure.suptitle(title)
-    axes = figure.subplots(rows, squeeze=False)[:, 0]
-    for one in axes:
-        one.spines[["top", "right"]].set_visible(False)
-    return figure, list(axes)
+    return figure, axes

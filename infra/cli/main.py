@@ -23,6 +23,7 @@ GROUPS = (
     "infra.cli.ingest",
     "infra.cli.quarantine",
     "infra.cli.validate",
+    "infra.cli.profile",
     "infra.cli.keep",
     "infra.cli.train",
     "infra.cli.promote",

@@ -14,7 +14,7 @@ import pytest
 from infra.settings import PROJECT
 
 DAGS = ("build_features", "ingest_events", "keep_lake", "load_history", "promote_model", "train_interest")
-HEAVY = ("tensorflow", "pandas", "mlflow", "feast", "great_expectations")
+HEAVY = ("tensorflow", "pandas", "mlflow", "feast", "great_expectations", "matplotlib", "duckdb")
 
 #: Reads every DAG file as Airflow does, and prints what it found and which heavy modules came with it.
 READ = f"""
@@ -44,6 +44,9 @@ for path in sorted(Path("dags").glob("*_dag.py")):
             }}
             for task in dag.tasks
         ],
+        "waits_for": {{task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}},
+        "rules": {{task.task_id: task.trigger_rule.value for task in dag.tasks}},
+        "weights": {{task.task_id: task.priority_weight for task in dag.tasks}},
         "outlets": sorted(asset.name for task in dag.tasks for asset in task.outlets),
     }}
 print(json.dumps({{"dags": found, "heavy": [name for name in {HEAVY!r} if name in sys.modules]}}))
@@ -96,7 +99,19 @@ def test_every_task_retries_with_growing_pauses_in_a_pool_and_ends(read: dict[st
 
 def test_a_delivery_that_is_hours_late_is_waited_for(read: dict[str, Any]) -> None:
     dag = read["dags"]["ingest_events"]
-    assert [task["retries"] for task in dag["settings"]] == [13, 3, 3]
+    assert [task["retries"] for task in dag["settings"]][:3] == [13, 3, 3]
+
+
+@pytest.mark.parametrize("dag_id", ["ingest_events", "load_history"])
+def test_nothing_that_takes_the_data_forward_waits_for_the_profile(read: dict[str, Any], dag_id: str) -> None:
+    dag = read["dags"][dag_id]
+    assert [task for task, before in dag["waits_for"].items() if "profile" in before] == ["settled"]
+    assert dag["waits_for"]["profile"] == ["publish"]
+    assert dag["waits_for"]["settled"] == ["profile", "publish"]
+    assert {task: rule for task, rule in dag["rules"].items() if rule != "all_success"} == {
+        "settled": "all_done_min_one_success"
+    }
+    assert all(weight > dag["weights"]["profile"] for task, weight in dag["weights"].items() if task != "profile")
 
 
 def test_what_cannot_get_better_is_not_tried_again() -> None:

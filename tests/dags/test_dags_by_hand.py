@@ -47,8 +47,8 @@ CONF: dict[str, dict[str, str]] = {
     "keep_lake": {},
 }
 TASKS = {
-    "load_history": ("ingest", "gate", "publish", "build", "materialise"),
-    "ingest_events": ("ingest", "gate", "publish"),
+    "load_history": ("ingest", "gate", "publish", "profile", "build", "materialise", "settled"),
+    "ingest_events": ("ingest", "gate", "publish", "profile", "settled"),
     "build_features": ("build", "materialise"),
     "train_interest": ("train",),
     "promote_model": ("challenge", "judge", "decide"),
@@ -126,6 +126,11 @@ def test_days_are_closed_and_built(runs: dict[str, Any], shop: Settings) -> None
 
     assert shop.lake.closed_days() == [*HISTORY.days(), DAY]
     assert built_days(shop) == [*HISTORY.days(), DAY]
+
+
+def test_what_was_published_has_a_page(runs: dict[str, Any], shop: Settings) -> None:
+    for span in (HISTORY, Span.of_day(DAY)):
+        assert str(span.start) in shop.lake.profile(span).read_text(encoding="utf-8")
 
 
 def test_two_versions_are_registered_and_one_serves(runs: dict[str, Any], shop: Settings) -> None:
