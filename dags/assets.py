@@ -22,6 +22,9 @@ DAY_FORMAT = "%Y-%m-%d"
 
 EVENTS = Asset("events")
 FEATURES = Asset("features")
+#: Days of features that a late row or a replay changed after they were issued. An asset of its own: on
+#: ``features`` they would complete weeks that were trained long ago.
+FEATURES_REISSUED = Asset("features_reissued")
 HISTORY = Asset("history")
 MODEL_VERSION = Asset("model_version")
 CHAMPION = Asset("champion")

@@ -104,13 +104,20 @@ def profile(settings: Settings, span: Span) -> str:
 
 
 def build(settings: Settings, span: Span) -> dict[str, Any]:
-    """Build the features of the span, of closed days before it that nobody has built, and of changed days."""
+    """Build the features of the span, of closed days before it that nobody has built, and of changed days.
+
+    Returns:
+        the whole span that was built, the rows, and ``reissued``: days built before that are not what they were.
+    """
     from features.build import build as build_views
     from features.days import due
+    from features.reissue import watching
 
     whole = due(settings, span)
-    built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
-    return {"start": str(whole.start), "end": str(whole.end), **built}
+    with watching(settings, span, whole) as watch:
+        built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
+        again = [str(day) for day in watch.reissued()]
+    return {"start": str(whole.start), "end": str(whole.end), **built, "reissued": again}
 
 
 def materialise(settings: Settings, span: Span) -> dict[str, Any]:

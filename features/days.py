@@ -49,13 +49,19 @@ def due(settings: Settings, span: Span) -> Span:
     """
     start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
     built = built_days(settings)
-    changed = [day for day in built if note_of(settings.lake.tiles(day)) != version(settings.lake, day)]
+    changed = changed_days(settings)
     start = min([start, *changed])
     before = start - timedelta(days=1)
     if settings.tie_backwards and before in built:  # its logins may name guests of the day before
         start = before
     new = changed or set(Span(start, end).days()) - set(built)
     return Span(start, max(end, built[-1] + timedelta(days=1)) if new and built else end)
+
+
+def changed_days(settings: Settings) -> list[date]:
+    """Built days whose events are not those that they were built from, in order."""
+    lake = settings.lake
+    return [day for day in built_days(settings) if note_of(lake.tiles(day)) != version(lake, day)]
 
 
 def version(lake: Lake, day: date) -> str:

@@ -134,7 +134,7 @@ def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
         "load_history": ["history"],
         "ingest_events": ["events"],
         "keep_lake": [],
-        "build_features": ["features"],
+        "build_features": ["features", "features_reissued"],
         "train_interest": ["model_version"],
         "promote_model": ["champion"],
     }

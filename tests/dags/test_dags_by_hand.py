@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from infra.database import engine
 from infra.partitions import Span
 from infra.settings import PROJECT, Settings
 
@@ -22,6 +24,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.model, pytest.mark.timeout(60
 
 HISTORY = Span(date(2010, 10, 18), date(2010, 12, 8))
 DAY = date(2010, 12, 8)
+#: The day of a row that comes late.
+LATE = date(2010, 12, 5)
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
 TITLES = ("WHITE MUG", "RED LAMP", "PINK CLOCK", "BLUE BAG")
 
@@ -49,7 +53,7 @@ CONF: dict[str, dict[str, str]] = {
 TASKS = {
     "load_history": ("ingest", "gate", "publish", "profile", "build", "materialise", "settled"),
     "ingest_events": ("ingest", "gate", "publish", "profile", "settled"),
-    "build_features": ("build", "materialise"),
+    "build_features": ("build", "materialise", "reissue"),
     "train_interest": ("train",),
     "promote_model": ("challenge", "judge", "decide"),
     "keep_lake": ("merge", "retire", "forget"),
@@ -77,10 +81,10 @@ def lines_of(day: date) -> Iterator[tuple[object, ...]]:
             )
 
 
-def deliver(path: Path, span: Span) -> None:
+def deliver(path: Path, span: Span, *more: tuple[object, ...]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([HEADER, *(line for day in span.days() for line in lines_of(day))])
+        csv.writer(file).writerows([HEADER, *(line for day in span.days() for line in lines_of(day)), *more])
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +95,8 @@ def shop(short_folder: Path, make_settings: Callable[..., Settings]) -> Iterator
 
     settings = make_settings(short_folder / "by-hand", clock="2010-12-09T06:00:00+00:00", validation_days=10)
     deliver(settings.lake.landing_history("online-retail") / "history.csv", HISTORY)
-    deliver(settings.lake.landing_day("online-retail", DAY) / "day.csv", Span.of_day(DAY))
+    late = ("999999", "84001", "RED LAMP 1", 6, f"{LATE} 09:00:00", "2.55", 13001, "France")
+    deliver(settings.lake.landing_day("online-retail", DAY) / "day.csv", Span.of_day(DAY), late)
     left = settings.lake.staging("online-retail-20101207-0123456789abcdef")
     left.mkdir(parents=True)
     os.utime(left, (0, 0))
@@ -131,6 +136,19 @@ def test_days_are_closed_and_built(runs: dict[str, Any], shop: Settings) -> None
 def test_what_was_published_has_a_page(runs: dict[str, Any], shop: Settings) -> None:
     for span in (HISTORY, Span.of_day(DAY)):
         assert str(span.start) in shop.lake.profile(span).read_text(encoding="utf-8")
+
+
+def test_the_days_that_a_late_row_changed_are_announced_each(runs: dict[str, Any], shop: Settings) -> None:
+    database = engine(shop, "airflow")
+    with database.connect() as connection:
+        keys = connection.scalars(
+            text(
+                "SELECT partition_key FROM asset_event JOIN asset ON asset.id = asset_id "
+                "WHERE name = 'features_reissued' ORDER BY partition_key"
+            )
+        ).all()
+    database.dispose()
+    assert keys == [str(day) for day in Span(LATE, DAY).days()]
 
 
 def test_two_versions_are_registered_and_one_serves(runs: dict[str, Any], shop: Settings) -> None:

@@ -1,0 +1,80 @@
+"""Which days were issued anew, after events of days before them had changed.
+
+A day is another one if a window of it holds a changed day, or if its own rows of a chained view (interest,
+sequence, item history), which reach back further than any window, came out different. Decayed interest agrees
+to 1e-9 however it was computed, so it differs only beyond that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.days import built_days, changed_days
+from features.views import CREATED_TIMESTAMP, USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from infra.partitions import Span
+from infra.settings import Settings
+from infra.spill import spilling
+
+_CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
+_AGREE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What was issued before a build; asked afterwards, which days are not what they were."""
+
+    settings: Settings
+    held: frozenset[date]
+    kept: Path
+    days: Sequence[date]
+
+    def reissued(self) -> list[date]:
+        """Days issued before that are others now, in order."""
+        return [day for day in self.days if day in self.held or self._differs(day)]
+
+    def _differs(self, day: date) -> bool:
+        pairs = ((self.kept / f"{view}-{day}", self.settings.lake.feature(view, day)) for view in _CHAINED)
+        return any(not _agree(old, new) for old, new in pairs)
+
+
+@contextmanager
+def watching(settings: Settings, own: Span, whole: Span) -> Iterator[Watch]:
+    """Remember what was issued of ``whole``, but for ``own``, while it is built again."""
+    days = [day for day in built_days(settings) if day in whole and day not in own]
+    window = timedelta(days=max(settings.window_days))
+    changed = changed_days(settings)
+    held = frozenset(day for day in days if any(other <= day < other + window for other in changed))
+    with spilling(settings) as folder:
+        for day in days:
+            for view in _CHAINED:
+                # a build replaces files, so a second name keeps the old one without a copy
+                os.link(settings.lake.feature(view, day), folder / f"{view}-{day}")
+        yield Watch(settings, held, folder, days)
+
+
+def _agree(old: Path, new: Path) -> bool:
+    """Whether two files say the same, whenever it could be known."""
+    if old.read_bytes() == new.read_bytes():
+        return True
+    one, other = (pq.read_table(path).drop_columns([CREATED_TIMESTAMP]) for path in (old, new))
+    if len(one) != len(other):
+        return False
+    return all(_same(one[name].combine_chunks(), other[name].combine_chunks()) for name in one.column_names)
+
+
+def _same(one: pa.Array, other: pa.Array) -> bool:
+    if pa.types.is_list(one.type) and pa.types.is_floating(one.type.value_type):
+        return bool(one.value_lengths().equals(other.value_lengths())) and _same(one.flatten(), other.flatten())
+    if not pa.types.is_floating(one.type):
+        return bool(one.equals(other))
+    return len(one) == len(other) and bool(np.allclose(one.to_numpy(), other.to_numpy(), rtol=_AGREE, atol=_AGREE))
