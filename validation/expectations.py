@@ -36,7 +36,8 @@ with warnings.catch_warnings():
     from validation.engine import frame
 
 _RULE: Final = "rule"
-_FORMAT: Final = {"result_format": "SUMMARY", "partial_unexpected_count": 5, "return_unexpected_index_query": False}
+#: How much of a result is kept; the rows to show are few.
+FORMAT: Final = {"result_format": "SUMMARY", "partial_unexpected_count": 5, "return_unexpected_index_query": False}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Suites:
         known = self.context.suites.add(gx.ExpectationSuite(name=name, expectations=list(map(expected, suite.rules))))
         definition = gx.ValidationDefinition(name=name, data=batch, suite=known)
         validation = self.context.validation_definitions.add(definition)
-        found = validation.run(batch_parameters=parameters, result_format=_FORMAT)
+        found = validation.run(batch_parameters=parameters, result_format=FORMAT)
         by_name = {result.expectation_config.meta[_RULE]: result for result in found.results}
         return [_outcome(suite, rule, by_name[rule.name]) for rule in suite.rules]
 

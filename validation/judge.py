@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -37,7 +37,7 @@ def judge(settings: Settings, manifest: Manifest, suites: Suites) -> list[RuleRe
     with batch.opened(settings, manifest, files) as connection:
         results += _of_events(settings, manifest, suites, connection)
         results += _of_source(settings, manifest, suites)
-        results += _of_history(settings, manifest, suites, _like(settings, manifest, connection, files))
+        results += _of_history(settings, manifest, suites, connection, files)
     return results
 
 
@@ -67,12 +67,18 @@ def _of_source(settings: Settings, manifest: Manifest, suites: Suites) -> list[R
     return results
 
 
-def _of_history(settings: Settings, manifest: Manifest, suites: Suites, now: Mapping[str, float]) -> list[RuleResult]:
+def _of_history(
+    settings: Settings,
+    manifest: Manifest,
+    suites: Suites,
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+) -> list[RuleResult]:
     past = past_days(settings, manifest.source, manifest.span_start)
+    if why := _no_comparison(manifest, len(past)):
+        return [_left_out(history_suite(past, {}, ""), "history", why)]
+    now = _like(settings, manifest, connection, files)
     suite = history_suite(past, now, unlike_others(settings, manifest.span_start))
-    why = _no_comparison(manifest, len(past))
-    if why:
-        return [_left_out(suite, "history", why)]
     return [_result(outcome) for outcome in suites.look(suite, manifest.delivery_id, pa.Table.from_pylist([now]))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 import duckdb
@@ -41,7 +42,8 @@ class RelationAsset(DataAsset):  # type: ignore[misc]
             data_asset=self,
             batch_request=batch_request,
             data=Relation(engine, self._connection, self.name),
-            batch_markers=BatchMarkers(ge_load_time=self.name),
+            # for the data docs, beside the time of the run that Great Expectations takes itself
+            batch_markers=BatchMarkers(ge_load_time=datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")),
             batch_spec=BatchSpec(),
             batch_definition=LegacyBatchDefinition(self.datasource.name, "fluent", self.name, IDDict()),
         )

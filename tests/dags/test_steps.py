@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from dags import steps
 from features.events.ingest import ingest
-from infra.database import engine
+from infra.database import engine, server_url
 from infra.partitions import Span
-from infra.settings import Settings
+from infra.settings import PROJECT, Settings
 from infra.tables import gate_results
 
 DAY = date(2010, 12, 1)
 SPAN = Span.of_day(DAY)
+PUBLISH = """
+import sys
+from datetime import date
+from dags import steps
+from infra.partitions import Span
+from infra.settings import load_settings
+
+steps.publish(load_settings(), sys.argv[1:], Span.of_day(date(2010, 12, 1)))
+print("great_expectations" in sys.modules)
+"""
 
 
 @pytest.fixture
@@ -44,13 +58,29 @@ def test_a_day_is_published_while_postgresql_is_down(shop: Settings, capsys: pyt
     assert said[0].startswith("The gate's results are not in PostgreSQL yet, only in the manifests: ")
 
 
+def test_publishing_does_not_load_great_expectations(shop: Settings) -> None:
+    """Recording what the gate found takes its verdict, not the gate."""
+    deliveries = checked(shop)
+    environment = {**os.environ, "PENCHANT_HOME": str(shop.home), "PENCHANT_CLOCK": shop.clock}
+    done = subprocess.run(
+        [sys.executable, "-c", PUBLISH, *deliveries],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["False"], done.stderr
+
+
 @pytest.mark.integration
 def test_the_next_publishing_catches_up(
     shop: Settings, services: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [first] = checked(shop)
     steps.publish(shop, [first], SPAN)
-    connected = shop.model_copy(update={"postgres_port": services.postgres_port, "postgres_url": _address(services)})
+    address = SecretStr(server_url(services).render_as_string(hide_password=False))
+    connected = shop.model_copy(update={"postgres_url": address})
     [second] = checked(connected, "more.csv")
     capsys.readouterr()
     steps.publish(connected, [second], SPAN)
@@ -60,11 +90,3 @@ def test_the_next_publishing_catches_up(
         known = set(connection.scalars(select(gate_results.c.delivery_id)))
     database.dispose()
     assert {first, second} <= known
-
-
-def _address(services: Settings) -> object:
-    from pydantic import SecretStr
-
-    from infra.database import server_url
-
-    return SecretStr(server_url(services).render_as_string(hide_password=False))

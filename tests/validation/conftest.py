@@ -106,7 +106,7 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Row], list
     """
 
     def run(suite: Suite, connection: duckdb.DuckDBPyConnection, shown: int = 5) -> tuple[list[Row], list[Row]]:
-        monkeypatch.setitem(expectations._FORMAT, "partial_unexpected_count", shown)
+        monkeypatch.setitem(expectations.FORMAT, "partial_unexpected_count", shown)
         plain, pushed = Suites(), Suites()
         plain.look(suite, "plain", connection.sql("SELECT * FROM batch").to_arrow_table())
         pushed.count(suite, "pushed", connection)

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from great_expectations.expectations.row_conditions import Column
 
 from features.events.manifest import Manifest
 from features.events.rule import Rule
@@ -84,6 +85,30 @@ def test_results_are_those_of_pandas(
     assert plain == pushed
 
 
+KIND = Column("event_type")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        KIND.is_in(["view", "login"]),
+        KIND.is_not_in(["view"]),
+        KIND.is_null(),
+        KIND.is_not_null() & KIND.is_not_in(["view"]),
+        KIND.is_null() | KIND.is_in(["view"]),
+    ],
+)
+def test_rows_are_picked_as_pandas_picks_them(
+    delivered: Any, both: Any, row: Callable[..., Row], condition: Any
+) -> None:
+    rows = [row(event_type=kind, item_id=item) for kind in ("view", "login", "cart", None) for item in ("i", None)]
+    arguments = {"column": "item_id", "row_condition": condition}
+    with delivered(rows) as connection:
+        plain, pushed = both(of(Rule("item", "critical", "ExpectColumnValuesToNotBeNull", arguments)), connection)
+    assert plain == pushed
+    assert plain[0]["result"]["unexpected_count"] > 0
+
+
 def test_a_share_of_failing_rows_is_borne(delivered: Any, both: Any, row: Callable[..., Row]) -> None:
     rows = [row(event_id=f"{n}", user_id=None if n % 3 else "u") for n in range(30)]
     with delivered(rows) as connection:
@@ -123,6 +148,15 @@ def test_places_count_over_files_and_row_groups(delivered: Any, both: Any, row: 
         (
             Rule("mean", "critical", "ExpectColumnMeanToBeBetween", {"column": "price", "min_value": 1}),
             "No provider found for column.mean",
+        ),
+        (
+            Rule(
+                "equal",
+                "critical",
+                "ExpectColumnValuesToNotBeNull",
+                {"column": "price", "row_condition": Column("event_type") == "view"},
+            ),
+            "== is not translated",
         ),
         (between("nowhere", "nothing", 0, 1), "nothing"),
     ],

@@ -1,0 +1,152 @@
+"""How fast a delivery is held against the gate's rules, beside plain Great Expectations on pandas: prints JSON.
+
+    python tests/benchmarks/gate_speed.py [--rows 2000000] [--rules 12] [--threads 2]
+
+The rows are drawn from ``hash(row, SEED)``: four days, one Parquet file each, good but for a few guests. Each
+run has a process of its own, whose peak of resident memory is reported. The peer reads the same files into
+a frame, of the columns that its rules look at, and runs the same expectations; the time of imports is
+left out of both. ``whole_suite`` is what the gate really asks of a delivery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+SEED = 1
+DAYS = [date(2010, 12, day) for day in (1, 2, 3, 4)]
+RUNS = ("engine", "pandas", "whole_suite")
+#: In this order: those asked of every row first.
+RULES = (
+    "event_id_unique", "type_unknown", "item_missing", "price_negative", "price_too_large", "quantity_not_positive",
+    "before_1990", "in_the_future", "currency_unreadable", "rating_out_of_range", "user_id_too_long", "dwell_negative",
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rules", type=int, default=len(RULES))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.only:
+        print(json.dumps(measure(arguments)))
+        return
+    with tempfile.TemporaryDirectory() as home:
+        generate(Path(home), arguments.rows)
+        found = {name: alone(name, Path(home), arguments) for name in RUNS}
+    ratio = round(found["engine"]["rows_per_second"] / found["pandas"]["rows_per_second"], 1)
+    versions = {name: version(name) for name in ("great-expectations", "duckdb", "pandas", "pyarrow")}
+    print(json.dumps({"seed": SEED, "versions": versions, **found, "engine_to_pandas": ratio}, indent=2))
+
+
+def alone(name: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Make one run in a process of its own."""
+    given = {"--home": home, "--only": name}
+    given |= {f"--{option}": getattr(arguments, option) for option in ("rows", "rules", "threads")}
+    command = [sys.executable, __file__, *(str(part) for pair in given.items() for part in pair)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+    return dict(json.loads(done.stdout))
+
+
+def generate(home: Path, rows: int) -> None:
+    """Stage a delivery of ``rows`` events."""
+    import duckdb
+
+    folder = home / "lake" / "staging" / "d1"
+    folder.mkdir(parents=True)
+    each = rows // len(DAYS)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for number, day in enumerate(DAYS):
+            connection.execute(f"""
+                COPY (SELECT md5('{number}-' || n) AS event_id,
+                    CASE WHEN draw % 10 > 0 THEN 'u' || draw % 50021 END AS user_id, 'i' || draw % 20011 AS item_id,
+                    (['view', 'click', 'cart', 'purchase'])[1 + draw % 4] AS event_type,
+                    TIMESTAMPTZ '{day} 00:00:00+00' + to_milliseconds(n * 86400000 // {each}) AS occurred_at,
+                    TIMESTAMPTZ '2010-12-06 00:00:00+00' AS ingested_at, false AS ingested_assumed,
+                    n AS source_position, 's' || draw % 100003 AS session_id, draw % 9973 AS dwell_ms,
+                    CAST(1 AS BIGINT) AS quantity, 100 + draw % 4999 AS price, 'GBP' AS currency,
+                    CAST(draw % 11 AS DOUBLE) AS rating, CAST(NULL AS VARCHAR) AS text, 'canonical' AS source,
+                    'd1' AS delivery_id
+                FROM (SELECT n, CAST(hash(n, {SEED}) >> 2 AS BIGINT) AS draw FROM range({each}) AS rows(n)))
+                TO '{folder}/dt={day}.parquet' (COMPRESSION zstd, ROW_GROUP_SIZE 100000)
+            """)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Hold the staged rows against the rules once."""
+    sys.path.insert(0, str(PROJECT))
+    from features.events.manifest import Manifest
+    from infra.settings import load_settings
+    from validation import batch
+    from validation.expectations import Suites
+    from validation.suites import Suite, events_suite
+
+    settings = load_settings(arguments.home, threads=arguments.threads)
+    known: dict[str, Any] = {"source": "canonical", "files": (), "bulk": False, "ingested_at_rule": "", "accepted": 0}
+    known |= {"span_start": DAYS[0], "span_end": date(2010, 12, 5), "delivered_at": datetime(2010, 12, 6, tzinfo=UTC)}
+    rows = arguments.rows // len(DAYS) * len(DAYS)
+    manifest = Manifest(delivery_id="d1", rule_version="1", **{**known, "accepted": rows})
+    files, suite = batch.delivery_files(settings, manifest), events_suite(settings, manifest)
+    chosen = Suite("chosen", "1", tuple(rule for rule in suite.rules if rule.name in RULES[: arguments.rules]))
+
+    def counted(asked: Suite) -> bool:
+        with batch.opened(settings, manifest, files) as connection:
+            return all(outcome.success for outcome in Suites().count(asked, "d1", connection))
+
+    runs: dict[str, tuple[Suite, Callable[[], bool]]] = {
+        "engine": (chosen, lambda: counted(chosen)),
+        "whole_suite": (suite, lambda: counted(suite)),
+        "pandas": (chosen, lambda: plain(chosen, files)),
+    }
+    asked, run = runs[arguments.only]
+    started = time.perf_counter()
+    if not run():
+        raise SystemExit("Good rows were found to break a rule.")
+    return {"rules": len(asked.rules), **cost(rows, started)}
+
+
+def plain(suite: Any, files: Sequence[Path]) -> bool:
+    """The same expectations as one would write them with pandas."""
+    import great_expectations as gx
+    import pandas as pd
+
+    from validation.context import context
+    from validation.expectations import FORMAT, expected
+
+    columns = list(dict.fromkeys(["event_type", *(rule.column for rule in suite.rules)]))
+    frame = pd.concat([pd.read_parquet(path, columns=columns) for path in files], ignore_index=True)
+    held = context()
+    batch = held.data_sources.add_pandas("d1").add_dataframe_asset("d1").add_batch_definition_whole_dataframe("d1")
+    rules = held.suites.add(gx.ExpectationSuite(name="d1", expectations=list(map(expected, suite.rules))))
+    definition = held.validation_definitions.add(gx.ValidationDefinition(name="d1", data=batch, suite=rules))
+    return bool(definition.run(batch_parameters={"dataframe": frame}, result_format=FORMAT).success)
+
+
+def cost(rows: int, started: float) -> dict[str, float]:
+    """What it took since ``started``, and the process's peak of resident memory."""
+    seconds = time.perf_counter() - started
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 2),
+        "rows_per_second": round(rows / seconds),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+if __name__ == "__main__":
+    main()
