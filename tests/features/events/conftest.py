@@ -1,12 +1,13 @@
-"""A small shop: settings whose clock stands still, Online Retail files of a few lines, and one way to take them."""
+"""A small shop: settings whose clock stands still, Online Retail files of a few lines, a till that is a database."""
 
 from __future__ import annotations
 
 import csv
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -197,5 +198,42 @@ def kill_everywhere(
             work()
             assert seen() == wanted, f"killed at step {step}"
         return step
+
+    return make
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A database with the empty table ``clicks``."""
+    with closing(sqlite3.connect(tmp_path / "till.db")) as connection:
+        connection.execute(
+            "CREATE TABLE clicks (id INTEGER PRIMARY KEY, event_id TEXT, user_id TEXT, item_id TEXT, "
+            "event_type TEXT, occurred_at TEXT, changed TEXT, extra BLOB)"
+        )
+        yield connection
+
+
+@pytest.fixture
+def ask(tmp_path: Path, make_settings: Callable[..., Settings]) -> Callable[..., Settings]:
+    """Settings of one home that read that table; keywords override them."""
+
+    def make(**overrides: Any) -> Settings:
+        asked = {"sql_url": f"sqlite:///{tmp_path / 'till.db'}", "sql_query": "clicks", "sql_watermark": "id"}
+        given = {"clock": "2010-12-10T01:00:00+00:00", "source": "canonical", **asked, **overrides}
+        return make_settings(tmp_path / "home", **given)
+
+    return make
+
+
+@pytest.fixture
+def click(till: sqlite3.Connection) -> Callable[..., None]:
+    """Add and commit a row: ``click(1, "2010-12-01 09:00", user_id="u")`` (the id, the time, other cells)."""
+
+    def make(number: int, moment: str = "2010-12-01 09:00", **cells: Any) -> None:
+        said = {"event_id": f"e{number}", "item_id": "i", "event_type": "view", "occurred_at": moment, **cells}
+        till.execute(
+            f"INSERT INTO clicks (id, {', '.join(said)}) VALUES (?{', ?' * len(said)})", [number, *said.values()]
+        )
+        till.commit()
 
     return make
