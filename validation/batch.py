@@ -87,7 +87,7 @@ def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterato
             CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
                 regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
-                coalesce({EVENT_ID} IN ({seen}), false) AS {KNOWN}
+                {f"coalesce({EVENT_ID} IN ({seen}), false)" if seen else "false"} AS {KNOWN}
             FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false) {own}
         """)
         yield connection

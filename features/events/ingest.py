@@ -25,7 +25,7 @@ from features.events.policy import Policy, load_policy
 from features.events.query import Bounds
 from features.events.reading import text_file
 from features.events.reasons import RULE_VERSION
-from features.events.route import NO_IDS, counts, days_of, others, route
+from features.events.route import counts, days_of, others, route
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
 from features.events.staging import TAKEN_ROWS, write_aliases, write_events, write_quarantine
@@ -138,7 +138,7 @@ def _routed(
         late_days=settings.late_days,
         copies=_copies(manifest.files),
         repeats_are_events=source.repeats_are_events,
-        old_ids=NO_IDS if replayed is None else replayed,
+        old_ids=replayed,
     )
     accounted = manifest.model_copy(update={"rows_in": rows_in, **counts(connection)})
     accounted.check_sum()

@@ -83,6 +83,8 @@ def _require_new(lake: Lake, manifest: Manifest) -> None:
     if not staged:
         return
     known = others(lake, list(manifest.days), manifest.delivery_id, ())
+    if not known:
+        return
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         found = connection.execute(

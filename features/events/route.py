@@ -27,8 +27,6 @@ LATE: Final = "late"
 EARLY: Final = "early"
 QUARANTINED: Final = "quarantined"
 
-NO_IDS: Final = pa.schema([(POSITION, pa.int64()), (EVENT_ID, pa.string())]).empty_table()
-
 
 def route(
     connection: duckdb.DuckDBPyConnection,
@@ -38,12 +36,12 @@ def route(
     late_days: int,
     copies: tuple[int, ...],
     repeats_are_events: bool,
-    old_ids: pa.Table = NO_IDS,
+    old_ids: pa.Table | None = None,
 ) -> None:
     """Fill the table ``routed``: position, event_id, alias, fate and reason of every parsed row.
 
     Args:
-        known: SQL for the ids of the events that other deliveries brought for the days of these rows.
+        known: SQL for the ids of the events that other deliveries brought for the days of these rows (``others``).
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
         copies: per file, how many files of the same content came before it in this delivery.
@@ -55,11 +53,14 @@ def route(
         # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
         again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
         today = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
-    connection.register("old_ids", old_ids)
+    connection.execute(f"CREATE TEMP TABLE old_ids ({POSITION} BIGINT, {EVENT_ID} VARCHAR)")
+    if old_ids is not None:  # not always: looking at an Arrow table imports pandas
+        connection.register("given_ids", old_ids)
+        connection.execute(f"INSERT INTO old_ids SELECT {POSITION}, {EVENT_ID} FROM given_ids")
     connection.execute(f"""
         CREATE TABLE {ROUTED} AS
         WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED}),
-        seen AS ({known}),
+        seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
         identified AS (
             SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
                 CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
@@ -76,7 +77,6 @@ def route(
         SELECT {POSITION}, {DAY}, {EVENT_ID}, {ALIAS}, '{QUARANTINED}', {REASONS}[1] FROM identified
         WHERE {REASONS} IS NOT NULL
     """)
-    connection.unregister("old_ids")
 
 
 def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
@@ -86,7 +86,7 @@ def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> str:
-    """SQL for the ids of the events that other deliveries brought for ``days``.
+    """SQL for the ids of the events that other deliveries brought for ``days``; empty if there are none.
 
     They were published, or staged together with this one (``beside``). What this delivery itself brought
     before may lie in one file with the others' rows; it is left out. Ids under which rows that were
@@ -96,7 +96,7 @@ def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ..
     staged = (lake.staging(other) / f"dt={day}.parquet" for day in days for other in beside)
     files += [path for path in staged if path.exists()]
     aliases = [path for path in lake.all_aliases() if path.stem != delivery_id]
-    parts = [f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID} WHERE false"]
+    parts = []
     if files:
         read = f"read_parquet({listing(list(files))}, hive_partitioning = false)"
         parts.append(f"SELECT {EVENT_ID} FROM {read} WHERE {DELIVERY_ID} <> {text(delivery_id)}")

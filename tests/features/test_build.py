@@ -217,7 +217,7 @@ def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_
     made.publish(Span.of_day(START), events)
     build(settings, Span.of_day(START))
     [item] = made.rows("item_windows", Span.of_day(START))[START]
-    assert (item["view_count_1d"], item["view_users_1d"]) == (1, 1)
+    assert (item["item_view_count_1d"], item["item_view_users_1d"]) == (1, 1)
     assert len(made.rows("user_windows", Span.of_day(START))[START]) == 3
 
 
