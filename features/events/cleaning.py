@@ -17,7 +17,7 @@ from features.events.parsed import DAY, PARSED, REASONS
 from features.events.policy import Bots, Column, Outliers, Policy
 from features.events.schema import EVENT_TYPE, IS_BOT, OCCURRED_AT, SESSION_ID, USER_ID
 from features.events.scratch import text
-from features.events.writing import written
+from features.events.writing import register, written
 
 CLEANED: Final = "cleaned"
 _NORMAL: Final = 1.4826
@@ -43,14 +43,11 @@ def learn(connection: duckdb.DuckDBPyConnection, policy: Policy, before: Learned
 
 
 def clean(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learned) -> None:
-    """Make the view ``cleaned``: the parsed rows with values, texts and reasons as the policy wants them.
-
-    Raises:
-        SettingsError: the policy asks for a library that is not installed.
-    """
+    """Make the view ``cleaned``: the parsed rows with values, texts and reasons as the policy wants them."""
+    register(connection)
     _find_bots(connection, policy.bots)
     replaced = {name: _value(name, column, learned) for name, column in policy.columns.items() if _changes(column)}
-    replaced |= {name: written(connection, name, how) for name, how in policy.texts.items()}
+    replaced |= {name: written(name, how) for name, how in policy.texts.items()}
     dropped = [
         f"CASE WHEN {condition} THEN {text(reason)} END" for reason, condition in _dropping(policy, learned).items()
     ]
@@ -71,7 +68,7 @@ def changes(
     Args:
         taken: SQL of the positions of the rows that count.
     """
-    counted = _counted(connection, policy, learned)
+    counted = _counted(policy, learned)
     wanted = [f"count(*) FILTER ({condition})" for _, _, condition in counted]
     if not wanted:
         return {}
@@ -83,7 +80,7 @@ def changes(
     return result
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learned) -> list[tuple[str, str, str]]:
+def _counted(policy: Policy, learned: Learned) -> list[tuple[str, str, str]]:
     """Column, what is done, and the condition of the rows of ``parsed`` to which it is done."""
     words = {"keep": "outlier", "clip": "clipped", "clear": "cleared"}
     counted = []
@@ -94,7 +91,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Lea
         if column.outliers is not None and column.outliers.then in words:
             counted.append((name, words[column.outliers.then], _is_outlier(name, learned)))
     for name, how in policy.texts.items():
-        counted.append((name, "rewritten", f"{name} IS DISTINCT FROM {written(connection, name, how)}"))
+        counted.append((name, "rewritten", f"{name} IS DISTINCT FROM {written(name, how)}"))
     counted.append((IS_BOT, "flagged", f"({_IDENTITY}, {DAY}) IN (SELECT (identity, {DAY}) FROM bots)"))
     return counted
 

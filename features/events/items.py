@@ -95,9 +95,7 @@ def _state(
             CASE WHEN {unused} THEN 'unused' WHEN {refused} THEN 'refused' ELSE 'taken' END AS fate
         FROM ({loaded.rows()})
     """)
-    rewritten = ", ".join(
-        f"{written(connection, name, how)} AS {name}" for name, how in policy.texts.items() if name in _SAID
-    )
+    rewritten = ", ".join(f"{written(name, how)} AS {name}" for name, how in policy.texts.items() if name in _SAID)
     replace = f"REPLACE ({rewritten})" if rewritten else ""
     connection.execute(
         f"INSERT INTO stated BY NAME SELECT * EXCLUDE (fate) {replace} FROM described WHERE fate = 'taken'"

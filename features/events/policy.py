@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -26,6 +27,8 @@ from infra.errors import SettingsError
 from infra.settings import Settings
 
 DEFAULT: Final = Path(__file__).with_name("cleaning.yaml")
+#: Tells the words of Chinese apart.
+SEGMENTER: Final = "rjieba"
 AMOUNTS: Final = (DWELL_MS, QUANTITY, PRICE)
 NUMBERS: Final = (*AMOUNTS, RATING)
 CLEANED: Final = (USER_ID, SESSION_ID, *NUMBERS, TEXT)
@@ -113,15 +116,29 @@ def load_policy(settings: Settings) -> Policy:
     """The policy of the settings, or the default one.
 
     Raises:
-        SettingsError: it cannot be read, or a part of it makes no sense; the message names the part.
+        SettingsError: it cannot be read, a part of it makes no sense (the message names the part), or it needs a
+            library that is not installed.
     """
     path = settings.cleaning or DEFAULT
     mend = f"Mend it, or begin with a copy of {DEFAULT}."
     try:
-        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        policy = Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         said = " ".join(str(error).split())
         raise SettingsError(f"The cleaning policy {path} cannot be read: {said}.", mend) from error
     except ValidationError as error:
         lines = [": ".join([".".join(map(str, item["loc"])), item["msg"]]) for item in error.errors()]
         raise SettingsError(f"The cleaning policy {path} cannot be used: {'; '.join(lines)}.", mend) from error
+    if any(how.segment for how in policy.texts.values()):
+        _require_segmenter(path)
+    return policy
+
+
+def _require_segmenter(path: Path) -> None:
+    try:
+        import_module(SEGMENTER)
+    except ImportError as error:
+        raise SettingsError(
+            f"The cleaning policy {path} segments texts, and the library {SEGMENTER} is not installed.",
+            "Install it with 'uv sync --extra chinese', or set segment to false.",
+        ) from error
