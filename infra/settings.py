@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         "2GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory DuckDB may use before it spills."
     )
+    ingest_memory: str = Field(
+        "500MB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory that taking a delivery may use before it spills."
+    )
     threads: int = Field(2, ge=1, le=256, description="Threads of DuckDB and tasks that Airflow runs at once.")
 
     window_days: tuple[Days, ...] = Field((1, 7, 30), description="Lengths of the behaviour windows, in days.")

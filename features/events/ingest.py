@@ -93,10 +93,10 @@ def ingest(
             learned = _cleaned(connection, settings, policy, manifest)
             manifest = _routed(connection, settings, adapter, manifest, tuple(beside), replayed)
             write_events(connection, folder, manifest, _assumed(settings, manifest))
-            catalogue = write_items(connection, settings, policy, parsed, folder, span)
+            catalogue, rewritten = write_items(connection, settings, policy, parsed, folder, span)
             write_quarantine(connection, folder, manifest, parsed.log)
             write_aliases(connection, folder)
-            cleaned = changes(connection, policy, learned, TAKEN_ROWS)
+            cleaned = {**changes(connection, policy, learned, TAKEN_ROWS), **rewritten}
             manifest = manifest.model_copy(update={"catalogue": catalogue, "cleaned": cleaned, "learned": learned})
         manifest.write(folder / STAGED_MANIFEST)
     return manifest

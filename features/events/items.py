@@ -10,12 +10,11 @@ import duckdb
 import pyarrow.parquet as pq
 
 from features.categories import category_of
-from features.events.cleaning import CLEANED
+from features.events.cleaning import CLEANED, REWRITTEN
 from features.events.load import Cells, Loaded
 from features.events.parse import Parsed
 from features.events.parsed import POSITION
 from features.events.policy import Policy
-from features.events.route import FATE, ROUTED
 from features.events.schema import (
     BRAND,
     CATEGORY_PATH,
@@ -29,7 +28,7 @@ from features.events.schema import (
 )
 from features.events.scratch import text
 from features.events.sources import Catalogue, CategoryTree
-from features.events.staging import STAGED_ITEMS, TAKEN
+from features.events.staging import STAGED_ITEMS, TAKEN_ROWS
 from features.events.writing import written
 from infra.partitions import Span, day_start
 from infra.settings import Settings
@@ -48,7 +47,7 @@ def write_items(
     parsed: Parsed,
     folder: Path,
     span: Span,
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     """One row for every version of an item that the delivery names, by ``item_id`` and ``valid_from``.
 
     A file that describes items gives a version whenever a value of theirs changes; without a time it holds
@@ -57,13 +56,16 @@ def write_items(
     where a file describes the same item, the file's word counts.
 
     Returns:
-        How many rows of files that describe items there were: rows = taken + unused + refused; none without.
+        How many rows of files that describe items there were (rows = taken + unused + refused; none without
+        such files), and how many rows of the log say texts that the policy writes otherwise, by column.
     """
     connection.execute(_stated_table())
     start = f"TIMESTAMPTZ {text(day_start(span.start, settings.zone).isoformat())}"
     counts = [_state(connection, policy, kind, loaded, start) for kind, loaded in parsed.catalogues]
     if parsed.tree and parsed.source.tree:
         _climb(connection, parsed.source.tree, parsed.tree)
+    _say(connection)
+    rewritten = _rewritten(connection, policy)
     connection.execute(_merged())
     _name_paths(connection)
     table = connection.sql(f"""
@@ -71,7 +73,7 @@ def write_items(
         JOIN paths USING ({ITEM_ID}, {VALID_FROM}) ORDER BY {ITEM_ID}, {VALID_FROM}
     """).to_arrow_table()
     pq.write_table(table.cast(ITEM), folder / STAGED_ITEMS, compression="zstd")
-    return {name: sum(count[name] for count in counts) for name in counts[0]} if counts else {}
+    return ({name: sum(count[name] for count in counts) for name in counts[0]} if counts else {}), rewritten
 
 
 def _stated_table() -> str:
@@ -126,24 +128,44 @@ def _climb(connection: duckdb.DuckDBPyConnection, tree: CategoryTree, loaded: Lo
     )
 
 
+def _say(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table ``said``: what taken rows say about each item, and how many say it since when."""
+    # nobody pays the price of a return
+    price = f"CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE}"
+    connection.execute(f"""
+        CREATE TEMP TABLE said AS
+        SELECT {ITEM_ID}, {", ".join(_SAID)}, {price}, count(*) AS rows, min({OCCURRED_AT}) AS since
+        FROM {CLEANED} SEMI JOIN ({TAKEN_ROWS}) USING ({POSITION}) WHERE {ITEM_ID} IS NOT NULL GROUP BY ALL
+    """)
+
+
+def _rewritten(connection: duckdb.DuckDBPyConnection, policy: Policy) -> dict[str, dict[str, int]]:
+    """Write the texts of ``said`` as the policy wants them; returns how many rows' texts that changes."""
+    texts = {name: written(name, how) for name, how in policy.texts.items() if name in _SAID}
+    counts = {}
+    for name, sql in texts.items():
+        found = connection.execute(f"SELECT sum(rows) FROM said WHERE {name} IS DISTINCT FROM {sql}").fetchall()
+        counts[name] = {REWRITTEN: int(found[0][0] or 0)}
+        connection.execute(f"UPDATE said SET {name} = {sql} WHERE {name} IS DISTINCT FROM {sql}")
+    return {name: count for name, count in counts.items() if count[REWRITTEN]}
+
+
 def _merged() -> str:
     """The versions: stated ones in full, and what the log says where no file says it."""
-    taken = f"""
-        SELECT * REPLACE (CASE WHEN {EVENT_TYPE} <> 'return' THEN {PRICE} END AS {PRICE})
-        FROM {CLEANED} JOIN (SELECT {POSITION}, {FATE} FROM {ROUTED}) USING ({POSITION})
-        WHERE {TAKEN} AND {ITEM_ID} IS NOT NULL"""
-    said = ", ".join(f"{_most_frequent(column)} AS {column}" for column in _VALUES)
+    often = "".join(f" LEFT JOIN ({_most_frequent(column)}) USING ({ITEM_ID})" for column in _VALUES)
     described = ", ".join(f"count({column}) > 0 AS has_{column}" for column in _VALUES)
-    own = ", ".join(f"CASE WHEN has_{column} THEN NULL ELSE said.{column} END AS {column}" for column in _VALUES)
+    own = ", ".join(f"CASE WHEN has_{column} THEN NULL ELSE logged.{column} END AS {column}" for column in _VALUES)
     latest = ", ".join(f"arg_max({column}, place) FILTER ({column} IS NOT NULL) AS {column}" for column in _VALUES)
     values = ", ".join(_VALUES)
     silent = f"concat_ws('', {values})"  # empty where the version says nothing
     return f"""
         CREATE TABLE items AS
-        WITH said AS (SELECT {ITEM_ID}, {said}, min({OCCURRED_AT}) AS {VALID_FROM} FROM ({taken}) GROUP BY {ITEM_ID}),
+        WITH logged AS (
+            SELECT {ITEM_ID}, {VALID_FROM}, {values}
+            FROM (SELECT {ITEM_ID}, min(since) AS {VALID_FROM} FROM said GROUP BY {ITEM_ID}){often}),
         described AS (SELECT {ITEM_ID}, {described} FROM stated GROUP BY {ITEM_ID}),
         every AS (
-            SELECT {ITEM_ID}, {VALID_FROM}, {own}, -1 AS place FROM said LEFT JOIN described USING ({ITEM_ID})
+            SELECT {ITEM_ID}, {VALID_FROM}, {own}, -1 AS place FROM logged LEFT JOIN described USING ({ITEM_ID})
             UNION ALL BY NAME SELECT * FROM stated),
         version AS (SELECT {ITEM_ID}, {VALID_FROM}, {latest} FROM every GROUP BY ALL),
         telling AS (
@@ -169,10 +191,11 @@ def _name_paths(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _most_frequent(column: str) -> str:
-    """SQL for the most frequent value; ``mode`` alone leaves open which of equals it takes."""
-    counted = f"map_entries(histogram({column}) FILTER ({column} IS NOT NULL))"
-    # lists compare element by element: most often first, then the smallest
-    return f"list_sort(list_transform({counted}, lambda e: {{n: -CAST(e.value AS BIGINT), v: e.key}}))[1].v"
+    """SQL for each item's most frequent value; of equals the first or the lowest."""
+    return f"""
+        SELECT {ITEM_ID}, {column} FROM (
+            SELECT {ITEM_ID}, {column}, sum(rows) AS n FROM said WHERE {column} IS NOT NULL GROUP BY ALL)
+        QUALIFY row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY n DESC, {column}) = 1"""
 
 
 def _path(said: str | None, title: str | None) -> list[str]:

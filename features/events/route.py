@@ -58,18 +58,24 @@ def route(
         connection.register("given_ids", old_ids)
         connection.execute(f"INSERT INTO old_ids SELECT {POSITION}, {EVENT_ID} FROM given_ids")
     connection.execute(f"""
+        CREATE TEMP TABLE identified AS
+        WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED})
+        SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
+            CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
+        FROM named LEFT JOIN old_ids USING ({POSITION})
+    """)
+    # ids that come twice are few: to find them is cheaper than to number all
+    connection.execute(f"""
         CREATE TABLE {ROUTED} AS
-        WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED}),
-        seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
-        identified AS (
-            SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
-                CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
-            FROM named LEFT JOIN old_ids USING ({POSITION})),
+        WITH seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
+        twice AS (
+            SELECT {EVENT_ID}, min({POSITION}) AS first FROM identified WHERE {REASONS} IS NULL
+            GROUP BY {EVENT_ID} HAVING count(*) > 1),
         counted AS (
-            SELECT *, row_number() OVER (PARTITION BY {EVENT_ID} ORDER BY {POSITION}) > 1
+            SELECT identified.*, coalesce({POSITION} > first, false)
                 OR {EVENT_ID} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL)
                 OR coalesce({ALIAS} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL), false) AS again
-            FROM identified WHERE {REASONS} IS NULL),
+            FROM identified LEFT JOIN twice USING ({EVENT_ID}) WHERE {REASONS} IS NULL),
         fated AS (
             SELECT {POSITION}, {DAY}, {EVENT_ID}, {ALIAS}, {_fate(span, late_days)} AS {FATE} FROM counted)
         SELECT *, CASE WHEN {FATE} = '{QUARANTINED}' THEN '{TOO_LATE}' END AS {REASON} FROM fated

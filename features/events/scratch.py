@@ -62,7 +62,7 @@ def scratch(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnect
     """
     path, spill = folder / _NAME, folder / f"{_NAME}.tmp"
     config: dict[str, Any] = {
-        "memory_limit": settings.memory_limit,
+        "memory_limit": settings.ingest_memory,
         "threads": settings.threads,
         "temp_directory": str(spill),
         "autoinstall_known_extensions": False,
@@ -75,8 +75,8 @@ def scratch(settings: Settings, folder: Path) -> Iterator[duckdb.DuckDBPyConnect
         yield connection
     except duckdb.OutOfMemoryException as error:
         raise MachineError(
-            f"{settings.memory_limit} of memory are not enough: {str(error).splitlines()[0]}",
-            "Raise the setting memory_limit, or lower threads.",
+            f"{settings.ingest_memory} of memory are not enough: {str(error).splitlines()[0]}",
+            "Raise the setting ingest_memory, or lower threads.",
         ) from error
     finally:
         connection.close()

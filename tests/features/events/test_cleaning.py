@@ -190,9 +190,7 @@ def test_texts_may_be_lower_case_and_segmented(cleaned: Any) -> None:
 
 def test_a_library_that_is_not_there_is_named(cleaned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rjieba", None)
-    with pytest.raises(
-        SettingsError, match=r"rjieba is not installed.*uv sync --extra chinese"
-    ):
+    with pytest.raises(SettingsError, match=r"rjieba is not installed.*uv sync --extra chinese"):
         cleaned([VIEW], {"texts": {"title": {"segment": True}}})
 
 

@@ -154,9 +154,9 @@ def test_delimiters_byte_order_marks_and_line_ends_are_understood(take: Any, tmp
 
 
 def test_too_little_memory_is_said(make_settings: Any, tmp_path: Path, contents: Any) -> None:
-    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", memory_limit="12MB")
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", ingest_memory="12MB")
     path = tmp_path / "large.csv"
     path.write_text(HEADER + ROW.replace("MUG", "M" * 200) * 20_000)
-    with pytest.raises(MachineError, match="memory_limit"):
+    with pytest.raises(MachineError, match="ingest_memory"):
         ingest(shop, "online-retail", [path], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
     assert contents(shop.home) == {}
