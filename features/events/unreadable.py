@@ -47,7 +47,9 @@ def unreadable(path: Path, error: Exception, stream: Callable[[Path], IO[bytes]]
     """
     said = str(error).split("\nPossible ")[0].split("\nLINE ")[0].strip()
     if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in said:
-        return MachineError(f"{path} could not be taken: {said}", "Free memory or disk, or raise the setting ingest_memory.")
+        return MachineError(
+            f"{path} could not be taken: {said}", "Free memory or disk, or raise the setting ingest_memory."
+        )
     said = " ".join(said.split())
     mend = next((mend for key, mend in _MENDS.items() if key in said.lower()), "Mend the file and deliver it again.")
     # for a wrong encoding DuckDB names the line only

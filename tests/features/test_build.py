@@ -21,6 +21,8 @@ from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 START = date(2010, 1, 30)
 SPAN = Span(START, START + timedelta(days=6))
 HOUR = 3_600_000_000
@@ -114,7 +116,6 @@ def test_a_span_without_events_is_built(settings: Settings, shop_of: Any) -> Non
     assert built_days(settings) == list(SPAN.days())
 
 
-@pytest.mark.thorough
 def test_building_again_gives_equal_bytes(shop: Any) -> None:
     """A part of the span alone as well."""
     build(shop.settings, SPAN)
@@ -125,7 +126,6 @@ def test_building_again_gives_equal_bytes(shop: Any) -> None:
     assert states_equal(shop, before)
 
 
-@pytest.mark.thorough
 def test_days_after_the_span_change_nothing_in_it(shop: Any, event_of: Any) -> None:
     """Nothing at or after T is seen: the first rows are the same with and without a future."""
     part = Span(START, START + timedelta(days=3))
@@ -221,7 +221,6 @@ def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_
     assert len(made.rows("user_windows", Span.of_day(START))[START]) == 3
 
 
-@pytest.mark.thorough
 def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     build(settings, SPAN)
     names = ("user_windows", "item_windows", "user_sequence", "user_items")
@@ -231,7 +230,6 @@ def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypat
     assert {name: shop.rows(name, SPAN) for name in names} == before
 
 
-@pytest.mark.thorough
 def test_states_go_on_from_checkpoints(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint stands for the files before it; building an old day again goes back behind it."""
     build(shop.settings, SPAN)
@@ -258,7 +256,6 @@ def states_equal(shop: Any, before: dict[str, bytes]) -> bool:
     }
 
 
-@pytest.mark.thorough
 def test_a_row_of_long_ago_is_carried_on(settings: Settings, shop_of: Any, event_of: Any) -> None:
     """The state before a piece of a long span comes from the piece before, however long ago that row was."""
     made = shop_of(settings)

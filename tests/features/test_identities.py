@@ -17,6 +17,8 @@ from features.engine import connect
 from infra.partitions import Span
 from infra.settings import Settings, load_settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 1, 30)
 SPAN = Span(DAY, DAY + timedelta(days=3))
 HOUR = 3_600_000_000
@@ -87,7 +89,6 @@ rows = st.lists(
 )
 
 
-@pytest.mark.thorough
 @searching(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=rows, backwards=st.booleans())
 def test_any_log(seen: Any, log: list[Any], backwards: bool) -> None:

@@ -19,6 +19,8 @@ from features.item_history import ITEM_HISTORY, SINCE_US, UNTIL_US, item_history
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
 

@@ -14,6 +14,8 @@ from features.events.publish import publish
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 FIRST = date(2010, 1, 1)
 HISTORY = Span(FIRST, FIRST + timedelta(days=50))
 NEXT = Span.of_day(HISTORY.end)

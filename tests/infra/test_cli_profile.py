@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 HEADER = "item_id,event_type,occurred_at"
 LINE = "i1,view,2010-12-01 08:26:00"
 

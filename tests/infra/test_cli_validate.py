@@ -20,6 +20,8 @@ from features.events.schema import EVENT
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 Penchant = Callable[..., subprocess.CompletedProcess[str]]
 
 FIRST, SECOND = date(2010, 12, 1), date(2010, 12, 2)
@@ -49,7 +51,6 @@ def penchant(shop: Settings) -> Penchant:
     return run
 
 
-@pytest.mark.thorough
 def test_days_are_judged_again_with_one_site_of_data_docs(penchant: Penchant, shop: Settings) -> None:
     done = penchant("validate", f"{FIRST}..2010-12-03", "--docs")
     assert done.returncode == 0, done.stderr
@@ -69,7 +70,6 @@ def test_days_are_judged_again_with_one_site_of_data_docs(penchant: Penchant, sh
     assert not list(shop.lake.root.glob("staging/*"))
 
 
-@pytest.mark.thorough
 def test_a_broken_critical_rule_exits_with_1(penchant: Penchant, shop: Settings) -> None:
     [path] = shop.lake.events_day(FIRST).glob("*.parquet")
     table = pq.ParquetFile(path).read()

@@ -16,6 +16,8 @@ from infra.settings import Settings
 from validation.expectations import Suites
 from validation.suites import Suite, events_suite
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 Row = dict[str, Any]
 
 
@@ -120,7 +122,6 @@ def test_a_share_of_failing_rows_is_borne(delivered: Any, both: Any, row: Callab
             assert plain[0]["result"]["partial_unexpected_index_list"] == [1, 2, 4, 5, 7]
 
 
-@pytest.mark.thorough
 def test_places_count_over_files_and_row_groups(delivered: Any, both: Any, row: Callable[..., Row]) -> None:
     rows = [row(event_id=f"{n % 39_999}", price=-1 if n % 9_973 == 9_972 else 1) for n in range(40_000)]
     unique = Rule("unique", "critical", "ExpectColumnValuesToBeUnique", {"column": "event_id"})

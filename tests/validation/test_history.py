@@ -20,6 +20,8 @@ from validation.gate_result import GateResult
 from validation.history import FIGURES, Figure, figures, history_rules
 from validation.partition_gate import check
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)  # a Wednesday
 LAST = timedelta(hours=20)
 ROWS = 60
@@ -83,7 +85,6 @@ def judge(shop: Settings, past: Path) -> Judge:
     return make
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rows", "warnings"),
     [
@@ -110,7 +111,6 @@ def test_what_is_unlike_the_past_is_a_warning(judge: Judge, rows: list[dict[str,
     assert "search_share" not in found
 
 
-@pytest.mark.thorough
 def test_a_weekend_and_a_holiday_are_borne_with(judge: Judge) -> None:
     """A third of the usual rows: too few on a Wednesday, enough on a Saturday, a holiday, a weekend of one's own."""
     saturday = date(2010, 12, 4)

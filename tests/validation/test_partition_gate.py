@@ -23,6 +23,8 @@ from infra.settings import Settings
 from validation.gate_result import GateResult, RuleResult
 from validation.partition_gate import check
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 SPAN = Span.of_day(DAY)
 ROWS = 60
@@ -115,7 +117,6 @@ def test_the_verdict_can_be_had_again_when_its_files_were_merged_with_others(sho
     assert check(shop, manifest.delivery_id, SPAN) == result
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "rule", "failing"),
     [

@@ -22,6 +22,8 @@ from infra.settings import Settings
 from validation.quarantine import QUARANTINE, Which, by_reason, refused
 from validation.replay import Replay, drop, settle, stage_replay
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 HEADER = "item_id,event_type,occurred_at,quantity"
 SPAN = Span.of_day(date(2010, 12, 1))
 GOOD = "x,view,2010-12-01 10:00:00,1"

@@ -22,6 +22,8 @@ from validation.refused import quarantine_of, refused_in
 from validation.rules import event_rules
 from validation.suites import EVENTS, EVENTS_VERSION, Suite
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 Row = dict[str, Any]
 
 DELIVERED = datetime(2010, 12, 3, 2, tzinfo=UTC)
@@ -93,7 +95,6 @@ def agreed(
     return hold
 
 
-@pytest.mark.thorough
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ROWS, max_size=30))
 def test_whatever_the_rows(agreed: Any, rows: list[Row]) -> None:

@@ -17,6 +17,8 @@ from validation.gate_result import GateResult, RuleResult
 from validation.partition_gate import check
 from validation.source_suite import DEFAULT, SHARES, source_suite
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 SPAN = Span.of_day(date(2010, 12, 1))
 
 Judge = Callable[..., GateResult]

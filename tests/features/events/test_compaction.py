@@ -24,6 +24,8 @@ from infra.locks import one_at_a_time
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 FIRST, SECOND, THIRD = (date(2010, 12, day) for day in (1, 2, 3))
 NOW = datetime(2010, 12, 10, 1, tzinfo=UTC)
 DAY = Span.of_day(FIRST)
@@ -260,7 +262,6 @@ def test_readers_go_by_the_partition_alone(shop: Settings, late: Any, read: Any,
     assert (again.accepted, len(read(DAY)), read_json(shop.lake.partition(FIRST))["rows"]) == (1, 3, 3)
 
 
-@pytest.mark.thorough
 def test_a_merge_that_is_killed_anywhere_leaves_every_reader_with_the_same_rows(
     shop: Settings, late: Any, read: Any, kill_everywhere: Any
 ) -> None:
@@ -273,7 +274,6 @@ def test_a_merge_that_is_killed_anywhere_leaves_every_reader_with_the_same_rows(
     assert kill_everywhere(lambda: compact(shop, NOW), whole) > 4
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["late rows", "other rows", "equal rows"])
 def test_publishing_onto_merged_files_that_is_killed_anywhere_leaves_whole_days(
     shop: Settings, late: Any, read: Any, take: Any, write: Any, line: Any, kill_everywhere: Any, what: str

@@ -17,6 +17,8 @@ from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 PUBLISHED = Path(__file__).parent / "published"
 
 

@@ -25,6 +25,8 @@ from infra.lake import Lake, read_json, write_json
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 FIRST, SECOND = date(2010, 12, 1), date(2010, 12, 2)
 DAY = Span.of_day(FIRST)
 SOURCE = "online-retail"
@@ -296,7 +298,6 @@ def test_events_that_no_partition_counts_yet_stay(shop: Settings, landed: Manife
     assert run(shop).replaced == NONE
 
 
-@pytest.mark.thorough
 def test_retention_that_is_killed_anywhere_goes_on_the_next_time(
     shop: Settings, landed: Manifest, take: Any, write: Any, line: Any, read: Any, age: Any, kill_everywhere: Any
 ) -> None:

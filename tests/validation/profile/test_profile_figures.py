@@ -16,6 +16,8 @@ from infra.lake import read_json, write_json
 from infra.partitions import Span
 from validation.profile.counts import EVENTS, mix, opened
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 NEXT = DAY + timedelta(days=1)
 TWO_DAYS = Span(DAY, DAY + timedelta(days=2))

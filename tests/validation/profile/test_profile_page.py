@@ -21,6 +21,8 @@ from infra.partitions import Span
 from infra.settings import PROJECT
 from validation.profile.page import render
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 SPAN = Span(DAY, DAY + timedelta(days=4))
 EVIL = "<script>alert(1)</script>.csv"
@@ -245,7 +247,6 @@ def test_a_persons_own_style_changes_nothing(busy: Any) -> None:
     assert styled == render(found)
 
 
-@pytest.mark.thorough
 def test_the_same_lake_gives_the_same_bytes_in_every_process(busy: Any) -> None:
     command = [sys.executable, "-c", RENDER, str(busy.settings.home), str(SPAN.start), str(SPAN.end)]
     found = set()
