@@ -6,6 +6,7 @@ that a task which only counts does not pay for TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -14,6 +15,9 @@ from infra.clock import WallClock
 from infra.errors import RegistryError, ServiceError, SettingsError
 from infra.partitions import Span
 from infra.settings import Settings
+
+#: Deliveries that land in between; more than so many in a row is no coincidence.
+_OVERTAKEN_AT_MOST = 5
 
 
 def span_of_run(partition_key: str | None, params: dict[str, Any] | None) -> Span:
@@ -85,13 +89,39 @@ def check(settings: Settings, deliveries: list[str], span: Span) -> list[str]:
     return deliveries
 
 
-def publish(settings: Settings, deliveries: list[str], span: Span) -> dict[str, Any]:
-    """Move the deliveries into the event log and close the days of the span."""
+def publish(
+    settings: Settings, deliveries: list[str], span: Span, stage: Callable[[], list[str]] | None = None
+) -> dict[str, Any]:
+    """Move the deliveries into the event log and close the days of the span.
+
+    Of two deliveries of one partition at once the second waits. If it shares events with the first, it is
+    staged and checked again: they are duplicates now.
+
+    Args:
+        stage: stages the deliveries again; by default from the landing zone.
+    """
+    from features.events.publish import Overtaken
     from features.events.publish import publish as publish_deliveries
 
-    days = publish_deliveries(settings, deliveries)
+    for tries_left in reversed(range(_OVERTAKEN_AT_MOST)):
+        try:
+            days = publish_deliveries(settings, deliveries)
+            break
+        except Overtaken as overtaken:
+            if not tries_left:
+                raise
+            print(f"{overtaken.what} They are staged again.")
+            staged = stage() if stage else _stage_again(settings, deliveries, span)
+            deliveries = check(settings, staged, span)
     _record(settings, deliveries)
     return {"span": str(span), "days": len(days), "deliveries": deliveries}
+
+
+def _stage_again(settings: Settings, deliveries: list[str], span: Span) -> list[str]:
+    from features.events.manifest import read_manifest
+
+    bulk = any(read_manifest(settings.lake, delivery).bulk for delivery in deliveries)
+    return ingest_history(settings, span) if bulk else ingest_day(settings, span)
 
 
 def profile(settings: Settings, span: Span) -> str:

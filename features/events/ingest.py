@@ -30,6 +30,7 @@ from features.events.scratch import scratch
 from features.events.sources import Source, source_named
 from features.events.staging import TAKEN_ROWS, write_aliases, write_events, write_quarantine
 from infra.lake import written_aside
+from infra.locks import one_at_a_time
 from infra.partitions import Span, day_end, require_over
 from infra.settings import Settings
 
@@ -85,7 +86,8 @@ def ingest(
         reason=reason,
         ignored_files=tuple(ignored_files),
     )
-    with written_aside(settings.lake.staging(manifest.delivery_id)) as folder:
+    # two that take the same delivery would take its folder from each other
+    with one_at_a_time(settings, "stage"), written_aside(settings.lake.staging(manifest.delivery_id)) as folder:
         folder.mkdir()
         with scratch(settings, folder) as connection:
             parsed = _parsed(connection, settings, adapter, files, manifest)

@@ -25,6 +25,11 @@ from infra.lake import Lake, read_json
 from infra.locks import one_at_a_time
 from infra.settings import Settings
 
+
+class Overtaken(PartitionRefused):
+    """Another delivery brought some of the events since this one was staged; staged again, it may pass."""
+
+
 #: The gate's verdict on a staged delivery, beside its manifest.
 STAGED_GATE: Final = "gate.json"
 
@@ -40,8 +45,8 @@ def publish(settings: Settings, deliveries: Sequence[str], *, gated: bool = True
         The days whose partition was written: the span's, and closed days that got late or early rows.
 
     Raises:
-        PartitionRefused: the gate has not passed one of them, or another delivery brought some of its events
-            since it was staged; nothing has moved.
+        PartitionRefused: the gate has not passed one of them; nothing has moved.
+        Overtaken: another delivery brought some of its events since it was staged; nothing has moved.
         DeliveryError: a delivery that was never staged, or whose files are gone.
     """
     manifests = [_judged(settings.lake, delivery, gated=gated) for delivery in deliveries]
@@ -92,7 +97,7 @@ def _require_new(lake: Lake, manifest: Manifest) -> None:
             f"SEMI JOIN ({known}) AS known USING ({EVENT_ID})"
         ).fetchall()
     if count := found[0][0]:
-        raise PartitionRefused(
+        raise Overtaken(
             f"{count} events of {manifest.delivery_id} ({manifest.span}) came with another delivery meanwhile.",
             "Ingest it again: they are duplicates now.",
         )

@@ -6,16 +6,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
 from dags import steps
+from features.events.arrivals import take_day
+from features.events.by_hand import take_files
 from features.events.ingest import ingest
+from features.events.manifest import read_published
 from infra.database import engine, server_url
+from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import PROJECT, Settings
 from infra.tables import gate_results
@@ -26,6 +32,7 @@ PUBLISH = """
 import sys
 from datetime import date
 from dags import steps
+from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import load_settings
 
@@ -90,3 +97,32 @@ def test_the_next_publishing_catches_up(
         known = set(connection.scalars(select(gate_results.c.delivery_id)))
     database.dispose()
     assert {first, second} <= known
+
+
+def test_of_two_deliveries_of_a_day_at_once_one_waits_and_sees_the_other(shop: Settings) -> None:
+    """Both are staged before either is published, and half of their rows are the same."""
+    folder = shop.lake.landing_day("canonical", DAY)
+    folder.mkdir(parents=True)
+    rows = [f"i{number},view,2010-12-01 10:00:0{number}" for number in range(6)]
+    landed, named = folder / "landed.csv", shop.home / "named.csv"
+    landed.write_text("\n".join(["item_id,event_type,occurred_at", *rows[:4]]))
+    named.write_text("\n".join(["item_id,event_type,occurred_at", *rows[2:]]))
+    canonical = shop.model_copy(update={"source": "canonical"})
+    barrier = Barrier(2)
+
+    def by_hand() -> list[str]:
+        return [take_files(canonical, [str(named)], span=SPAN, bulk=False).delivery_id]
+
+    def from_landing() -> list[str]:
+        return [manifest.delivery_id for manifest in take_day(canonical, "canonical", DAY)]
+
+    def deliver(stage: Callable[[], list[str]]) -> str:
+        deliveries = steps.check(canonical, stage(), SPAN)
+        barrier.wait(60)
+        [delivery] = steps.publish(canonical, deliveries, SPAN, stage)["deliveries"]
+        return str(delivery)
+
+    with ThreadPoolExecutor(2) as both:
+        taken = [read_published(shop.lake, delivery) for delivery in both.map(deliver, (by_hand, from_landing))]
+    assert sorted((manifest.accepted, manifest.duplicate) for manifest in taken) == [(2, 2), (4, 0)]
+    assert read_json(shop.lake.partition(DAY))["rows"] == 6
