@@ -66,8 +66,9 @@ def sort_files(source: Source, files: Sequence[TextFile]) -> Sorted:
     placed = [(kind, (number, file)) for number, (kind, file) in enumerate(kinds)]
     events = tuple(file for kind, file in placed if isinstance(kind, Source))
     if files and not events:
+        lacking = [f"{file.path} has no column {_named(_missing(source.required, file))}" for file in files]
         raise DeliveryError(
-            f"No log is among the files: {', '.join(str(file.path) for file in files)}.",
+            f"No log is among the files: {'; '.join(lacking)}; found: {', '.join(files[0].columns)}.",
             f"Deliver items together with events; a log of {source.name} has {_named(source.required)}.",
         )
     return Sorted(
