@@ -27,10 +27,12 @@ from features.events.rules import (
 from features.events.schema import DWELL_MS, EVENT_ID, OCCURRED_AT, PRICE, QUANTITY, RATING, SOURCE_POSITION
 
 #: Changes whenever a rule changes what is taken or refused.
-RULE_VERSION: Final = "1"
+RULE_VERSION: Final = "2"
 
 TIME_MISSING: Final = "time_missing"
 TIME_UNREADABLE: Final = "time_unreadable"
+#: An hour that was left out when the shop's clocks went forward.
+TIME_SKIPPED: Final = "time_skipped"
 DWELL_UNREADABLE: Final = "dwell_unreadable"
 RATING_UNREADABLE: Final = "rating_unreadable"
 POSITION_UNREADABLE: Final = "position_unreadable"
@@ -47,10 +49,18 @@ def _unreadable(column: str) -> str:
     return f"{read(column)} IS NOT NULL AND {column} IS NULL"
 
 
+# a time that says its offset is one of every zone; of a local one that there was not, DuckDB makes another
+_OFFSET: Final = r":\d\d.*([zZ]|[+-]\d\d| [A-Za-z][A-Za-z])"
+_SKIPPED: Final = (
+    f"CAST({OCCURRED_AT} AS TIMESTAMP) <> TRY_CAST({read(OCCURRED_AT)} AS TIMESTAMP) "
+    f"AND NOT regexp_matches({read(OCCURRED_AT)}, '{_OFFSET}')"
+)
+
 #: ``$horizon`` is the later bound of time: the clock, or the delivery's own moment if that is earlier.
 COMMON: Final = (
     (TIME_MISSING, f"{read(OCCURRED_AT)} IS NULL"),
     (TIME_UNREADABLE, _unreadable(OCCURRED_AT)),
+    (TIME_SKIPPED, _SKIPPED),
     (BEFORE_1990, refused_for(BEFORE_1990)),
     (IN_THE_FUTURE, refused_for(IN_THE_FUTURE)),
     (TYPE_MISSING, refused_for(TYPE_MISSING)),

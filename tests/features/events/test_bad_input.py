@@ -136,3 +136,29 @@ def test_parquet_with_types_that_say_nothing(take: Any, tmp_path: Path) -> None:
     pq.write_table(pa.table(cells), path)
     manifest = take(path, source="canonical", span=Span.of_day(date(2010, 12, 1)))
     assert manifest.quarantined_by_reason == {"time_unreadable": 1}
+
+
+@pytest.mark.parametrize(
+    ("moment", "reasons"),
+    [
+        ("2010-03-28 01:30:00", ["time_skipped"]),
+        ("2010-03-28T01:30", ["time_skipped"]),
+        ("2010-03-28 01:30:00+00:00", None),
+        ("2010-03-28 01:30:00 UTC", None),
+        ("2010-03-28T00:30:00Z", None),
+        ("2010-03-28 00:59:59", None),
+        ("2010-03-28 02:00:00", None),
+        ("1269739800", None),
+        ("2010-10-31 01:30:00", None),  # twice that night: the first
+    ],
+)
+def test_an_hour_that_the_shops_clocks_left_out(
+    tmp_path: Path, make_settings: Any, moment: str, reasons: list[str] | None
+) -> None:
+    from features.events.by_hand import take_files
+
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", timezone="Europe/London")
+    path = tmp_path / "spring.csv"
+    path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment))
+    manifest = take_files(shop, [str(path)], span=Span(date(2010, 3, 28), date(2010, 11, 1)))
+    assert dict(manifest.quarantined_by_reason) == (dict.fromkeys(reasons, 1) if reasons else {})
