@@ -1,7 +1,7 @@
 """### One shop day of events
 
 Every midnight of the shop: takes the files under `landing/<source>/dt=DAY/` and the events that the
-API took on that day, holds them against the expectations, publishes them and closes the day. Its
+API took since the last export, holds them against the expectations, publishes them and closes the day. Its
 partition of the asset `events` starts `build_features` for the same day.
 
 Then `profile` writes a page about the day, `reports/profile/DAY.html` in the lake. Nothing waits for it, and

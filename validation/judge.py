@@ -29,6 +29,8 @@ _REPLAY: Final = "rows out of the quarantine are like no others"
 def judge(settings: Settings, manifest: Manifest, suites: Suites) -> list[RuleResult]:
     """What every rule found; if the files' types are wrong, nothing else is looked at."""
     files = batch.delivery_files(settings, manifest)
+    if not files:
+        return [_left_out(files_suite(), "types", "no row of the replay was taken, so there is no file")]
     types = suites.look(files_suite(), manifest.delivery_id, batch.types(files))
     results = [_result(outcome) for outcome in types]
     if not types[0].success:

@@ -42,8 +42,10 @@ def source_of(files: Sequence[TextFile]) -> Source:
     if best:
         raise DeliveryError(f"{files[0].path} may come from {' or '.join(found)}.", "Name the source with --source.")
     strange = [file for file in files if not any(_kind(SOURCES[name], file) for name in asked)] or files
+    near = min((SOURCES[name] for name in asked), key=lambda source: len(_missing(source.required, strange[0])))
     raise DeliveryError(
-        f"{strange[0].path} fits no known source; its columns are {', '.join(strange[0].columns)}.",
+        f"{strange[0].path} fits no known source; its columns are {', '.join(strange[0].columns)}. "
+        f"For the nearest, {near.name}, it lacks {_named(_missing(near.required, strange[0]))}.",
         f"Name the source with --source ({', '.join(asked)}), or name its columns as the source "
         f"{CANONICAL.name} does: {', '.join(CANONICAL.required)} and more. docs/sources.md adds a source.",
     )

@@ -77,7 +77,7 @@ def test_what_cannot_be_read_exits_2_and_leaves_nothing(penchant: Penchant, tmp_
 
 
 @pytest.mark.parametrize(
-    "days", [(), ("--start", "2010-12-01"), ("--day", "2010-12-01", "--end", "2010-12-02"), ("--day", "noon")]
+    "days", [("--start", "2010-12-01"), ("--day", "2010-12-01", "--end", "2010-12-02"), ("--day", "noon")]
 )
 def test_days_that_are_not_clear_exit_2(penchant: Penchant, log: Path, days: tuple[str, ...]) -> None:
     done = penchant("ingest", str(log), *days)
