@@ -1,0 +1,97 @@
+"""The same rows delivered again, in part, under another name, in another format, or cut by hour, change nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.events.ingest import ingest
+from features.events.manifest import Manifest
+from features.events.publish import publish
+from infra.partitions import Span
+from infra.settings import Settings
+
+pytestmark = pytest.mark.thorough  # seconds in sum
+
+DAY = date(2010, 12, 1)
+NOW = datetime(2010, 12, 9, tzinfo=UTC)
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def rows() -> list[Row]:
+    """A day of clicks to the second, of few users and items, so that many are equal in every column."""
+    drawn = random.Random(3)  # noqa: S311 (a log, no secret)
+    return [
+        {
+            "user_id": f"u{drawn.randrange(2)}",
+            "item_id": f"i{drawn.randrange(2)}",
+            "event_type": "click",
+            "occurred_at": f"2010-12-01 {drawn.randrange(24):02}:00:0{drawn.randrange(2)}",
+            "quantity": None,
+        }
+        for _ in range(400)
+    ]
+
+
+@pytest.fixture
+def deliver(shop: Settings, tmp_path: Path) -> Callable[..., Manifest]:
+    def make(rows: list[Row], name: str) -> Manifest:
+        path = tmp_path / name
+        if name.endswith(".parquet"):
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        else:
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        manifest = ingest(shop, "canonical", [path], Span.of_day(DAY), bulk=False, delivered_at=NOW)
+        publish(shop, [manifest.delivery_id], gated=False)
+        return manifest
+
+    return make
+
+
+def ids(shop: Settings) -> list[str]:
+    files = sorted(shop.lake.events_day(DAY).glob("*.parquet"))
+    return sorted(event for path in files for event in pq.ParquetFile(path).read()["event_id"].to_pylist())
+
+
+def hour(row: Row) -> str:
+    return str(row["occurred_at"][11:13])
+
+
+def test_the_day_first_and_then_its_hours_and_halves(shop: Settings, deliver: Any, rows: list[Row]) -> None:
+    first = deliver(rows, "day.jsonl")
+    assert first.accepted == len(rows)
+    before = ids(shop)
+    assert len(set(before)) == len(rows)
+    assert deliver(rows, "other.jsonl") == first.model_copy(update={"files": deliver(rows, "other.jsonl").files})
+    parts = [[row for row in rows if hour(row) == name] for name in sorted({hour(row) for row in rows})]
+    again = [deliver(part, f"hour-{number}.jsonl") for number, part in enumerate(parts)]
+    again += [deliver(rows[:150], "half.jsonl"), deliver(rows, "day.parquet")]
+    assert sum(manifest.accepted for manifest in again) == 0
+    assert ids(shop) == before
+
+
+def test_the_hours_first_and_then_the_day(shop: Settings, deliver: Any, rows: list[Row]) -> None:
+    for name in sorted({hour(row) for row in rows}):
+        deliver([row for row in rows if hour(row) == name], f"hour-{name}.jsonl")
+    before = ids(shop)
+    assert len(set(before)) == len(rows)
+    assert deliver(rows, "day.jsonl").duplicate == len(rows)
+    assert ids(shop) == before
+
+
+def test_a_part_first_and_the_whole_afterwards_is_the_whole(shop: Settings, deliver: Any, rows: list[Row]) -> None:
+    deliver(rows[:150], "part.jsonl")
+    deliver(rows[100:], "rest.jsonl")
+    whole = deliver(rows, "day.jsonl")
+    # equal rows that lay in both parts were taken for one another; the whole brings back what was left out
+    assert len(ids(shop)) == len(set(ids(shop))) == len(rows)
+    assert whole.accepted + whole.duplicate == len(rows)
