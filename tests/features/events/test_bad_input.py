@@ -17,6 +17,8 @@ from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 FOLDER = Path(__file__).parent / "bad_input"
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "expected.yaml").read_text())
 HEADER = "item_id,event_type,occurred_at\n"

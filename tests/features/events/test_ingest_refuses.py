@@ -159,4 +159,4 @@ def test_too_little_memory_is_said(make_settings: Any, tmp_path: Path, contents:
     path.write_text(HEADER + ROW.replace("MUG", "M" * 200) * 20_000)
     with pytest.raises(MachineError, match="ingest_memory"):
         ingest(shop, "online-retail", [path], SPAN, bulk=False, delivered_at=datetime(2010, 12, 2, tzinfo=UTC))
-    assert contents(shop.home) == {}
+    assert contents(shop.lake.root) == {}
