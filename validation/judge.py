@@ -10,8 +10,8 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from features.events.day_figures import profiles
 from features.events.manifest import Manifest
-from features.events.profile import profiles
 from features.events.sources import source_named
 from infra.settings import Settings
 from validation import batch

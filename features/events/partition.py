@@ -4,7 +4,7 @@
 (distinct, guests not counted), ``guests`` (rows without a user), ``mix`` (event type -> rows),
 ``digest`` (of the rows, whatever files they lie in), ``known_at`` (the latest knowledge time in it),
 ``deliveries`` (all that brought something), ``files`` (names of those that readers take: of one
-delivery each, or merged from several), ``by_source`` (source -> the figures of ``profile``) and ``gate``
+delivery each, or merged from several), ``by_source`` (source -> the figures of ``day_figures``) and ``gate``
 (delivery -> verdict, null where the gate was left out).
 """
 
@@ -18,10 +18,10 @@ from typing import Any, Final
 import duckdb
 
 from features.events.counting import NO_ROWS, Row, count_days
+from features.events.day_figures import Profile, profiles
 from features.events.log import DayFiles, present
 from features.events.manifest import Closed, Manifest, read_published
 from features.events.merging import merge
-from features.events.profile import Profile, profiles
 from infra.lake import write_json
 from infra.partitions import day_end
 from infra.settings import Settings

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from features.events.emptied import empty, is_empty
 from features.events.landed import retire_landed
 from features.events.leftovers import leftovers, replaced
 from features.events.manifest import published
-from features.events.refused import empty, is_empty
 from features.events.removal import Removed, take_away, touched
 from infra.lake import read_json
 from infra.locks import one_at_a_time

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from features.events.emptied import empty
 from features.events.ingest import ingest
 from features.events.log import event_files
 from features.events.manifest import read_published
 from features.events.publish import publish
-from features.events.refused import empty
 from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
