@@ -52,6 +52,11 @@ class Settings(BaseSettings):
 
     source: str = Field("online-retail", description="Name of the adapter that reads the shop's deliveries.")
 
+    landing_url: SecretStr | None = Field(
+        None,
+        description="fsspec URL, such as s3://bucket/landing, from which a day's folder (<source>/dt=DAY) or the "
+        "history's (<source>/history) is copied into the landing zone before it is taken.",
+    )
     sql_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of a database whose new rows are exported before a delivery is taken."
     )

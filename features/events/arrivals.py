@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from features.events.delivery import Found, delivery_id, describe, find_files, known_since
 from features.events.inbox import inbox_file
 from features.events.ingest import ingest
+from features.events.landing import land
 from features.events.manifest import Manifest, SourceFile, read_published
 from features.events.sources.canonical import INBOX
 from features.events.sql import sql_file, sql_history
@@ -21,7 +22,8 @@ from infra.settings import Settings
 def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = None) -> list[Manifest]:
     """Stage the deliveries of one day: the source's files, then what was posted to the API.
 
-    Where ``sql_url`` is set, what is new in that database becomes one of the files first.
+    Where ``landing_url`` is set, the source's files are copied from there first; where ``sql_url`` is set, what
+    is new in that database becomes one of them.
 
     Args:
         inbox: the database that holds the inbox; None where nothing is posted.
@@ -34,6 +36,7 @@ def take_day(settings: Settings, source: str, day: date, inbox: Engine | None = 
         SettingsError, ServiceError: the database of ``sql_url`` cannot be asked, or does not answer.
     """
     span = Span.of_day(day)
+    land(settings, source, day)
     manifests = [_take(settings, source, _arrived(settings, source, day), span, bulk=False)]
     if inbox is not None and inbox_file(settings, inbox, day) is not None:
         found = find_files(settings, INBOX.name, day)
@@ -48,6 +51,7 @@ def take_history(settings: Settings, source: str, span: Span) -> Manifest:
     Raises:
         DeliveryError, SettingsError, ServiceError: as for a day.
     """
+    land(settings, source, None)
     if settings.sql_url is not None:
         require_over(span, settings.shop_clock().now(), settings.zone)
         sql_history(settings, source)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,7 @@ def bring(places: Sequence[str], folder: Path) -> Brought:
     files: dict[Path, None] = {}
     ignored: list[str] = []
     for number, place in enumerate(places):
-        here = _copied(place, folder / str(number)) if _SCHEME in place else _local(place)
+        here = copied(place, folder / str(number)) if _SCHEME in place else _local(place)
         named = Path(place).is_file()  # a file that is asked for by name is told what is wrong with its name
         data = [path for path in here if named or path.name.lower().endswith(DATA_SUFFIXES)]
         if not data:
@@ -81,24 +82,47 @@ def _below(folder: Path) -> list[Path]:
     return found
 
 
-def _copied(place: str, folder: Path) -> list[Path]:
-    try:
+def copied(place: str, folder: Path) -> list[Path]:
+    """Copy the file, the folder or the files of a pattern at a URL into ``folder``; their paths there.
+
+    Raises:
+        DeliveryError: there is nothing, it cannot be read, or it changed while it was copied.
+        SettingsError: the URL needs a library that is not installed.
+    """
+    with _told(place):
         system, root = fsspec.core.url_to_fs(place)
-        names = _remote_files(system, root)
         common = root.rstrip("/") + "/"
         copies = []
-        for name in names:
+        for name in _remote_files(system, root):
             inner = name.removeprefix(common) if name.startswith(common) else name.rsplit("/", 1)[-1]
             copies.append(_copy(system, name, folder / inner))
         return copies
+
+
+def is_there(place: str) -> bool:
+    """Whether there is a file or a folder at a URL.
+
+    Raises:
+        DeliveryError, SettingsError: nobody can tell.
+    """
+    with _told(place):
+        system, root = fsspec.core.url_to_fs(place)
+        return bool(system.exists(root))
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Turn what any file system raises into an error that names the place, and no password."""
+    try:
+        yield
+    except DeliveryError:
+        raise
     except ImportError as error:
         scheme = urlsplit(place).scheme
         raise SettingsError(
             f"Reading {_shown(place)} needs a library that is not installed: {error}.",
             "Install it with 'uv sync --extra s3'." if scheme in ("s3", "s3a") else "Install the one it names.",
         ) from error
-    except DeliveryError:
-        raise
     except Exception as error:  # every file system has errors of its own
         raise DeliveryError(
             f"{_shown(place)} cannot be read: {type(error).__name__}: {error}.", "Check the address and the rights."

@@ -6,15 +6,18 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
+from features.events.arrivals import take_day, take_history
 from features.events.by_hand import take_files
 from features.events.fetch import bring
 from infra.errors import DeliveryError, SettingsError
+from infra.partitions import Span
 from infra.settings import Settings
 
 LOG = "item_id,event_type,occurred_at\na,view,2010-12-01 10:00:00\n"
@@ -176,3 +179,32 @@ def test_s3(folder: Path, tmp_path: Path, make_settings: Any, monkeypatch: pytes
             bring(["s3://shop/gone.csv"], tmp_path / "spool")
     finally:
         server.stop()
+
+
+def test_a_day_lands_from_a_url_once(memory: str, make_settings: Any, tmp_path: Path, folder: Path) -> None:
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/bucket/landing/canonical/dt=2010-12-01/a.csv", LOG.encode())
+    shop = make_settings(
+        tmp_path / "home", clock="2010-12-10T00:00:00+00:00", source="canonical", landing_url="memory://bucket/landing/"
+    )
+    [manifest] = take_day(shop, "canonical", date(2010, 12, 1))
+    assert manifest.accepted == 1
+    system.pipe_file("/bucket/landing/canonical/dt=2010-12-01/b.csv", LOG.encode())
+    assert take_day(shop, "canonical", date(2010, 12, 1)) == [manifest]
+    with pytest.raises(DeliveryError, match="Nothing arrived"):
+        take_day(shop, "canonical", date(2010, 12, 2))
+
+
+def test_a_history_lands_from_a_url(memory: str, make_settings: Any, tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe_file("/bucket/landing/canonical/history/a.csv", LOG.encode())
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", landing_url="memory://bucket/landing")
+    assert take_history(shop, "canonical", Span(date(2010, 12, 1), date(2010, 12, 3))).accepted == 1
+
+
+def test_a_landing_url_that_cannot_be_read_leaves_nothing(make_settings: Any, tmp_path: Path) -> None:
+    shop = make_settings(
+        tmp_path / "home", clock="2010-12-10T00:00:00+00:00", landing_url="gopher://me:secret@host/landing"
+    )
+    with pytest.raises(DeliveryError, match=r"gopher://…@host/landing/canonical/dt=2010-12-01 cannot be read"):
+        take_day(shop, "canonical", date(2010, 12, 1))
+    assert not shop.lake.root.exists()
