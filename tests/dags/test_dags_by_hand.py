@@ -167,5 +167,5 @@ def test_what_a_kill_left_is_gone_and_the_days_are_still_there(runs: dict[str, A
     from features.events.log import event_files
 
     assert not any(shop.lake.stagings.iterdir())
-    assert len(event_files(shop.lake, HISTORY)) == len(HISTORY)
+    assert len(event_files(shop.lake, HISTORY)) == len(HISTORY) + 1  # the day of the late row is too young to be merged
     assert (shop.lake.landing_history("online-retail") / "history.csv").exists()
