@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from features.events.arrivals import take_day
 from features.events.inbox import inbox_file
 from features.events.log import event_files
 from features.events.publish import publish
-from infra.database import engine
 from infra.errors import DeliveryError, ServiceError
 from infra.partitions import Span
 from infra.settings import Settings
@@ -28,18 +27,6 @@ from infra.tables import inbox
 pytestmark = pytest.mark.integration
 
 FIRST, SECOND, THIRD, FOURTH = (date(1999, 12, day) for day in (1, 2, 3, 4))
-
-
-@pytest.fixture
-def database(services: Settings) -> Iterator[Engine]:
-    """An inbox that is empty before and after."""
-    found = engine(services)
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    yield found
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    found.dispose()
 
 
 @pytest.fixture

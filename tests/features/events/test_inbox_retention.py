@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, insert, select
 
 from features.events.arrivals import take_day
 from features.events.exported import forget_exported
@@ -16,7 +16,6 @@ from features.events.inbox import inbox_file
 from features.events.log import event_files
 from features.events.publish import publish
 from features.events.retention import retire
-from infra.database import engine
 from infra.partitions import Span
 from infra.settings import Settings
 from infra.tables import inbox
@@ -25,18 +24,6 @@ pytestmark = pytest.mark.integration
 
 FIRST, SECOND, THIRD = (date(1998, 12, day) for day in (1, 2, 3))
 LATER = datetime(1999, 6, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(services: Settings) -> Iterator[Engine]:
-    """An inbox that is empty before and after."""
-    found = engine(services)
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    yield found
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    found.dispose()
 
 
 @pytest.fixture
