@@ -13,6 +13,7 @@ from features.events.rules import (
     CURRENCY_UNREADABLE,
     DWELL_NEGATIVE,
     ID_TOO_LONG,
+    ID_UNREADABLE,
     IN_THE_FUTURE,
     ITEM_MISSING,
     PRICE_NEGATIVE,
@@ -27,7 +28,7 @@ from features.events.rules import (
 from features.events.schema import DWELL_MS, EVENT_ID, OCCURRED_AT, PRICE, QUANTITY, RATING, SOURCE_POSITION
 
 #: Changes whenever a rule changes what is taken or refused.
-RULE_VERSION: Final = "2"
+RULE_VERSION: Final = "3"
 
 TIME_MISSING: Final = "time_missing"
 TIME_UNREADABLE: Final = "time_unreadable"
@@ -67,7 +68,7 @@ COMMON: Final = (
     (TYPE_UNKNOWN, refused_for(TYPE_UNKNOWN)),
     (ITEM_MISSING, refused_for(ITEM_MISSING)),
     # before a row is routed, its id is the text that the source gave
-    (ID_TOO_LONG, refused_for(ID_TOO_LONG).replace(EVENT_ID, read(EVENT_ID))),
+    *((reason, refused_for(reason).replace(EVENT_ID, read(EVENT_ID))) for reason in (ID_TOO_LONG, ID_UNREADABLE)),
     (QUANTITY_UNREADABLE, f"{_unreadable(QUANTITY)} OR {refused_for(QUANTITY_UNREADABLE)}"),
     (QUANTITY_NOT_POSITIVE, refused_for(QUANTITY_NOT_POSITIVE)),
     (PRICE_UNREADABLE, f"{_unreadable(PRICE)} OR {refused_for(PRICE_UNREADABLE)}"),

@@ -23,6 +23,7 @@ from features.events.schema import (
     PRICE,
     QUANTITY,
     RATING,
+    SESSION_ID,
     USER_ID,
     WITHOUT_ITEM,
 )
@@ -39,6 +40,7 @@ TYPE_MISSING: Final = "type_missing"
 TYPE_UNKNOWN: Final = "type_unknown"
 ITEM_MISSING: Final = "item_missing"
 ID_TOO_LONG: Final = "id_too_long"
+ID_UNREADABLE: Final = "id_unreadable"
 QUANTITY_UNREADABLE: Final = "quantity_unreadable"
 QUANTITY_NOT_POSITIVE: Final = "quantity_not_positive"
 PRICE_UNREADABLE: Final = "price_unreadable"
@@ -77,25 +79,29 @@ def _not_too_long(column: str) -> Rule:
     )
 
 
-def _like(name: str, column: str, pattern: str) -> Rule:
+def _like(name: str, column: str, pattern: str, reason: str) -> Rule:
     arguments = {"column": column, "regex": pattern}
-    return Rule(name, "critical", "ExpectColumnValuesToMatchRegex", arguments, unlike(column, pattern), reason=name)
+    return Rule(name, "critical", "ExpectColumnValuesToMatchRegex", arguments, unlike(column, pattern), reason=reason)
 
 
-#: In the order in which a refused row names them.
+_IDS: Final = (USER_ID, ITEM_ID, EVENT_ID, SESSION_ID)
+
+#: In the order in which a refused row names them. Patterns have no braces, which a source's conditions
+#: have for columns of its files.
 ROW_RULES: Final = (
     between(BEFORE_1990, OCCURRED_AT, EARLIEST, None, reason=BEFORE_1990),
     between(IN_THE_FUTURE, OCCURRED_AT, None, HORIZON, reason=IN_THE_FUTURE),
     missing(TYPE_MISSING, EVENT_TYPE, reason=TYPE_MISSING),
     among(TYPE_UNKNOWN, EVENT_TYPE, EVENT_TYPES, reason=TYPE_UNKNOWN),
     missing(ITEM_MISSING, ITEM_ID, unless=WITHOUT_ITEM, reason=ITEM_MISSING),
-    *(_not_too_long(column) for column in (USER_ID, ITEM_ID, EVENT_ID)),
+    *(_not_too_long(column) for column in _IDS),
+    # control characters: nobody typed them, few stores and no address hold them
+    *(_like(f"{column}_unreadable", column, r"\A[^\x00-\x1f\x7f-\x9f]*\Z", ID_UNREADABLE) for column in _IDS),
     between("quantity_too_large", QUANTITY, None, AMOUNT_LIMIT, reason=QUANTITY_UNREADABLE),
     between(QUANTITY_NOT_POSITIVE, QUANTITY, 1, None, reason=QUANTITY_NOT_POSITIVE),
     between("price_too_large", PRICE, None, AMOUNT_LIMIT, reason=PRICE_UNREADABLE),
     between(PRICE_NEGATIVE, PRICE, 0, None, reason=PRICE_NEGATIVE),
-    # without braces, which a source's conditions have for columns of its files
-    _like(CURRENCY_UNREADABLE, CURRENCY, r"\A[A-Z][A-Z][A-Z]\Z"),
+    _like(CURRENCY_UNREADABLE, CURRENCY, r"\A[A-Z][A-Z][A-Z]\Z", CURRENCY_UNREADABLE),
     between(DWELL_NEGATIVE, DWELL_MS, 0, None, reason=DWELL_NEGATIVE),
     between(RATING_OUT_OF_RANGE, RATING, *RATING_RANGE, reason=RATING_OUT_OF_RANGE),
 )

@@ -79,7 +79,7 @@ def generate(home: Path, rows: int) -> None:
                     TIMESTAMPTZ '{day} 00:00:00+00' + to_milliseconds(n * 86400000 // {each}) AS occurred_at,
                     TIMESTAMPTZ '2010-12-06 00:00:00+00' AS ingested_at, false AS ingested_assumed,
                     n AS source_position, 's' || draw % 100003 AS session_id, draw % 9973 AS dwell_ms,
-                    CAST(1 AS BIGINT) AS quantity, 100 + draw % 4999 AS price, 'GBP' AS currency,
+                    CAST(1 AS BIGINT) AS quantity, 100 + draw % 4999 AS price, 'GBP' AS currency, false AS is_bot,
                     CAST(draw % 11 AS DOUBLE) AS rating, CAST(NULL AS VARCHAR) AS text, 'canonical' AS source,
                     'd1' AS delivery_id
                 FROM (SELECT n, CAST(hash(n, {SEED}) >> 2 AS BIGINT) AS draw FROM range({each}) AS rows(n)))

@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def main() -> None:
     from infra.partitions import Span
     from infra.settings import load_settings
 
-    with tempfile.TemporaryDirectory() as folder:
+    # what a step says of its progress is not part of the answer
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         settings = load_settings(Path(folder) / "home", clock="2010-12-11T00:00:00+00:00")
         history, last = Span(*YEAR), Span.of_day(YEAR[1])
         late = Path(folder) / "late.csv"

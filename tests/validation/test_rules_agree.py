@@ -27,11 +27,12 @@ pytestmark = pytest.mark.thorough  # seconds in sum
 Row = dict[str, Any]
 
 DELIVERED = datetime(2010, 12, 3, 2, tzinfo=UTC)
-READ = [*EVENT.names[:5], "dwell_ms", "quantity", "price", "currency", "rating"]
+IDENTIFIERS = ("event_id", "user_id", "item_id", "session_id")
+READ = [*EVENT.names[:5], "session_id", "dwell_ms", "quantity", "price", "currency", "rating"]
 TICK = timedelta(microseconds=1)
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 
-IDS = st.sampled_from([None, "a", "b", "c", "ü" * 256, "é" * 257, "😀" * 256, "x" * 300, "O'Brien", ""])
+IDS = st.sampled_from([None, "a", "b", "c", "ü" * 256, "é" * 257, "😀" * 256, "x" * 300, "O'Brien", "", "a\x00", "\na", "a\x85"])
 AMOUNTS = st.sampled_from([None, 1, 0, -1, 10**9, 10**9 + 1, 2**63 - 1, -(2**63)])
 TIMES = st.sampled_from(
     [
@@ -51,6 +52,7 @@ ROWS = st.fixed_dictionaries(
         "event_id": IDS,
         "user_id": IDS,
         "item_id": IDS,
+        "session_id": IDS,
         "event_type": st.sampled_from([*EVENT_TYPES, "dance", "View", "", None]),
         "occurred_at": TIMES,
         "ingested_at": TIMES,
@@ -107,7 +109,7 @@ def every_violation(row: Callable[..., Row]) -> list[Row]:
         *({column: None} for column in EVENT.names),
         {"event_type": "dance"},
         *({"item_id": None, "event_type": kind} for kind in (None, "dance", "view", "search", "login")),
-        *({column: "x" * 257} for column in ("event_id", "user_id", "item_id")),
+        *({column: value} for column in IDENTIFIERS for value in ("x" * 257, "a\x00b", "a\x7f")),
         *({"quantity": value} for value in (0, -1, 10**9 + 1)),
         *({"price": value} for value in (-1, 10**9 + 1, 0)),
         {"dwell_ms": -1},
@@ -121,7 +123,7 @@ def every_violation(row: Callable[..., Row]) -> list[Row]:
         {"event_id": "twice"},
     ]
     just_good: list[Row] = [
-        *({column: "ü" * 256} for column in ("event_id", "user_id", "item_id")),
+        *({column: "ü" * 256} for column in IDENTIFIERS),
         {"quantity": 1, "price": 0, "rating": 0.0, "dwell_ms": 0, "occurred_at": FIRST},
         {"quantity": 10**9, "price": 10**9, "rating": 10.0, "occurred_at": DELIVERED},
     ]
