@@ -66,18 +66,18 @@ def clean(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learne
 
 
 def changes(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learned, taken: str
+    connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learned, left_out: str
 ) -> dict[str, dict[str, int]]:
     """How many values of taken rows the policy changed or flagged: column -> what was done -> rows.
 
     Args:
-        taken: SQL of the positions of the rows that count.
+        left_out: SQL of the positions of the rows that do not count, the fewer ones.
     """
     counted = _counted(policy, learned)
     wanted = [f"count(*) FILTER ({condition})" for _, _, condition in counted]
     if not wanted:
         return {}
-    found = connection.execute(f"SELECT {', '.join(wanted)} FROM {PARSED} SEMI JOIN ({taken}) USING ({POSITION})")
+    found = connection.execute(f"SELECT {', '.join(wanted)} FROM {PARSED} ANTI JOIN ({left_out}) USING ({POSITION})")
     result: dict[str, dict[str, int]] = {}
     for (name, done, _), count in zip(counted, found.fetchall()[0], strict=True):
         if count:

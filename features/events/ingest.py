@@ -28,7 +28,7 @@ from features.events.reasons import RULE_VERSION
 from features.events.route import counts, days_of, others, route
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
-from features.events.staging import TAKEN_ROWS, write_aliases, write_events, write_quarantine
+from features.events.staging import LEFT_OUT, write_aliases, write_events, write_quarantine
 from infra.lake import written_aside
 from infra.locks import one_at_a_time
 from infra.partitions import Span, day_end, require_over
@@ -94,11 +94,11 @@ def ingest(
             require_unchanged(files, before)
             learned = _cleaned(connection, settings, policy, manifest)
             manifest = _routed(connection, settings, adapter, manifest, tuple(beside), replayed)
-            write_events(connection, folder, manifest, _assumed(settings, manifest))
+            write_events(connection, folder, manifest, _assumed(settings, manifest), settings.threads)
             catalogue, rewritten = write_items(connection, settings, policy, parsed, folder, span)
             write_quarantine(connection, folder, manifest, parsed.log)
             write_aliases(connection, folder)
-            cleaned = {**changes(connection, policy, learned, TAKEN_ROWS), **rewritten}
+            cleaned = {**changes(connection, policy, learned, LEFT_OUT), **rewritten}
             manifest = manifest.model_copy(update={"catalogue": catalogue, "cleaned": cleaned, "learned": learned})
         manifest.write(folder / STAGED_MANIFEST)
     return manifest

@@ -6,23 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.events.counting import events_in, rows_and_digest
+from features.events.event_file import GROUP, write_event_file
 from features.events.schema import DELIVERY_ID, EVENT, EVENT_ORDER
 from features.events.scratch import listing, scratch
-from features.events.staging import groups
 from infra.errors import MachineError
 from infra.lake import written_aside
 from infra.settings import Settings
 from infra.spill import spilling
-
-_ORDER: Final = ", ".join(EVENT_ORDER)
-_BATCH: Final = 100_000  # rows in memory
 
 
 def merge(settings: Settings, day: date, files: Sequence[Path], renewed: Sequence[Path] = ()) -> Path:
@@ -43,7 +38,8 @@ def merge(settings: Settings, day: date, files: Sequence[Path], renewed: Sequenc
         wanted = rows_and_digest(connection, events)
         path = settings.lake.merged(day, wanted[1])
         with written_aside(path) as aside:
-            _write(connection, f"{events} ORDER BY {_ORDER}", aside)
+            batches = connection.sql(f"{events} ORDER BY {', '.join(EVENT_ORDER)}").to_arrow_reader(GROUP)
+            write_event_file(aside, (pa.Table.from_batches([batch]).cast(EVENT) for batch in batches))
             if (found := rows_and_digest(connection, events_in([aside]))) != wanted:
                 raise MachineError(
                     f"Merging the files of {day} lost rows: {wanted} were read, {found} written.",
@@ -58,13 +54,6 @@ def _events(files: Sequence[Path], renewed: Sequence[Path]) -> str:
     came = listing([path.stem for path in renewed])
     kept = f"{events_in(files)} WHERE NOT list_contains({came}, {DELIVERY_ID})"
     return f"SELECT * FROM ({kept} UNION ALL {events_in(renewed)})"
-
-
-def _write(connection: duckdb.DuckDBPyConnection, events: str, path: Path) -> None:
-    batches = connection.sql(events).to_arrow_reader(_BATCH)
-    with pq.ParquetWriter(path, EVENT, compression="zstd") as writer:
-        for group in groups(pa.Table.from_batches([batch]).cast(EVENT) for batch in batches):
-            writer.write_table(group.combine_chunks())  # the bytes of a file depend on the chunks
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def route(
     """)
     # ids that come twice are few: to find them is cheaper than to number all
     connection.execute(f"""
-        CREATE TABLE {ROUTED} AS
+        CREATE TEMP TABLE {ROUTED} AS
         WITH seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
         twice AS (
             SELECT {EVENT_ID}, min({POSITION}) AS first FROM identified WHERE {REASONS} IS NULL

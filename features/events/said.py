@@ -10,7 +10,7 @@ from features.events.cleaning import CLEANED, REWRITTEN
 from features.events.parsed import ITEM_TEXTS, POSITION
 from features.events.policy import Policy
 from features.events.schema import EVENT_TYPE, ITEM_ID, OCCURRED_AT, PRICE
-from features.events.staging import TAKEN_ROWS
+from features.events.staging import LEFT_OUT
 from features.events.writing import written
 
 SAID: Final = "said"
@@ -26,7 +26,7 @@ def say(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"""
         CREATE TEMP TABLE {SAID} AS
         SELECT {ITEM_ID}, {", ".join(ITEM_TEXTS)}, {price}, count(*) AS {ROWS}, min({OCCURRED_AT}) AS {SINCE}
-        FROM {CLEANED} SEMI JOIN ({TAKEN_ROWS}) USING ({POSITION}) WHERE {ITEM_ID} IS NOT NULL GROUP BY ALL
+        FROM {CLEANED} ANTI JOIN ({LEFT_OUT}) USING ({POSITION}) WHERE {ITEM_ID} IS NOT NULL GROUP BY ALL
     """)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime
-from itertools import groupby
+from itertools import accumulate, chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.events.cleaning import CLEANED
+from features.events.event_file import GROUP, write_event_file
 from features.events.load import Loaded
 from features.events.manifest import Manifest
 from features.events.parsed import DAY, FILE, ORIGINAL, POSITION, REASONS, ROW
@@ -35,8 +38,9 @@ STAGED_ITEMS: Final = "items.parquet"
 STAGED_QUARANTINE: Final = "quarantine.parquet"
 STAGED_ALIASES: Final = "aliases.parquet"
 TAKEN: Final = f"{FATE} IN ('{ACCEPTED}', '{LATE}', '{EARLY}')"
-#: SQL of their positions.
-TAKEN_ROWS: Final = f"SELECT {POSITION} FROM {ROUTED} WHERE {TAKEN}"
+_PORTION: Final = 500_000  # rows
+#: SQL of the positions of all other rows.
+LEFT_OUT: Final = f"SELECT {POSITION} FROM {ROUTED} WHERE NOT ({TAKEN})"
 
 RULE: Final = "rule_version"
 REFUSED: Final = pa.schema(
@@ -54,8 +58,6 @@ REFUSED: Final = pa.schema(
     ]
 )
 
-_ROWS: Final = 100_000
-
 
 def staged_day(folder: Path, day: date) -> Path:
     """The file of one day in a staging folder."""
@@ -63,13 +65,18 @@ def staged_day(folder: Path, day: date) -> Path:
 
 
 def write_events(
-    connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest, known: Mapping[date, datetime]
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    manifest: Manifest,
+    known: Mapping[date, datetime],
+    threads: int,
 ) -> None:
     """One sorted file for every day of the span and of late and early rows; a day without rows gets an empty one.
 
     Args:
         known: since when rows are known that are accepted into one of these days; others, and all late
             and early rows, are known since the delivery.
+        threads: so many days are written at once.
     """
     connection.execute(f"CREATE TABLE known ({DAY} DATE, since TIMESTAMPTZ)")
     values = ", ".join(f"(DATE {text(day)}, {_moment(since)})" for day, since in known.items())
@@ -84,16 +91,30 @@ def write_events(
         DELIVERY_ID: text(manifest.delivery_id),
     }
     columns = ", ".join(f"{own.get(column, column)} AS {column}" for column in EVENT.names)
-    reader = connection.sql(f"""
-        SELECT {columns}, {ROUTED}.{DAY} AS {DAY}
-        FROM {ROUTED} JOIN (SELECT * EXCLUDE ({EVENT_ID}, {DAY}) FROM {CLEANED}) USING ({POSITION})
-        LEFT JOIN known ON {ROUTED}.{DAY} = known.{DAY} WHERE {TAKEN}
-        ORDER BY {ROUTED}.{DAY}, {", ".join(EVENT_ORDER)}
-    """).to_arrow_reader(_ROWS)
-    written = _split(reader, folder)
+    written: set[date] = set()
+    for first, last in _portions(manifest):
+        reader = connection.sql(f"""
+            SELECT {columns}, {ROUTED}.{DAY} AS {DAY}
+            FROM {ROUTED} JOIN (SELECT * EXCLUDE ({EVENT_ID}) FROM {CLEANED}) AS {CLEANED} USING ({POSITION})
+            LEFT JOIN known ON {ROUTED}.{DAY} = known.{DAY}
+            WHERE {TAKEN} AND {ROUTED}.{DAY} BETWEEN DATE {text(first)} AND DATE {text(last)}
+                AND {CLEANED}.{DAY} BETWEEN DATE {text(first)} AND DATE {text(last)}
+            ORDER BY {ROUTED}.{DAY}, {", ".join(EVENT_ORDER)}
+        """).to_arrow_reader(GROUP)
+        written |= _split(reader, folder, threads)
     for day in manifest.days:
         if day not in written:
-            pq.write_table(pa.Table.from_batches([], EVENT), staged_day(folder, day), compression="zstd")
+            write_event_file(staged_day(folder, day), [])
+
+
+def _portions(manifest: Manifest) -> Iterator[tuple[date, date]]:
+    """First and last of days whose rows fit in memory together, so that ten times the rows need no more of it."""
+    rows = {**manifest.accepted_by_day, **manifest.late_by_day, **manifest.early_by_day}
+    days = sorted(rows)
+    upto = accumulate(rows[day] for day in days)
+    for _, portion in groupby(zip(days, upto, strict=True), key=lambda found: found[1] // _PORTION):
+        found = [day for day, _ in portion]
+        yield found[0], found[-1]
 
 
 def _moment(value: datetime) -> str:
@@ -109,9 +130,11 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manife
             coalesce({REASONS}, [{REASON}]) AS {REASONS}, {text(RULE_VERSION)} AS {RULE}, {ORIGINAL}, {DAY}
         FROM (SELECT {POSITION}, {EVENT_ID}, {REASON} FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}') AS {ROUTED}
         JOIN {CLEANED} USING ({POSITION})
-        JOIN (SELECT rowid + 1 AS {POSITION}, {log.originals()} AS {ORIGINAL} FROM {log.table}) USING ({POSITION})
+        JOIN (
+            SELECT rowid + 1 AS {POSITION}, {log.originals()} AS {ORIGINAL} FROM {log.table}
+            WHERE rowid IN (SELECT {POSITION} - 1 FROM {ROUTED} WHERE {FATE} = '{QUARANTINED}')) USING ({POSITION})
         ORDER BY {POSITION}
-    """).to_arrow_reader(_ROWS)
+    """).to_arrow_reader(GROUP)
     with pq.ParquetWriter(folder / STAGED_QUARANTINE, REFUSED, compression="zstd") as writer:
         for batch in reader:
             writer.write_table(pa.Table.from_batches([batch]).cast(REFUSED))
@@ -126,14 +149,21 @@ def write_aliases(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         pq.write_table(found, folder / STAGED_ALIASES, compression="zstd")
 
 
-def _split(reader: pa.RecordBatchReader, folder: Path) -> set[date]:
-    """Cut a stream that is sorted by day into a file a day; in memory are one batch and one group of rows."""
+def _split(reader: pa.RecordBatchReader, folder: Path, threads: int) -> set[date]:
+    """Cut a stream that is sorted by day into a file a day, several at once; in memory are a few batches."""
     written: set[date] = set()
-    for day, parts in groupby(_runs(reader), key=itemgetter(0)):
-        written.add(day)
-        with pq.ParquetWriter(staged_day(folder, day), EVENT, compression="zstd") as writer:
-            for group in groups(rows for _, rows in parts):
-                writer.write_table(group)
+    writing: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for day, found in groupby(_runs(reader), key=itemgetter(0)):
+            parts = (rows for _, rows in found)
+            begin = list(islice(parts, 2))
+            written.add(day)
+            writing.append(pool.submit(write_event_file, staged_day(folder, day), chain(begin, parts)))
+            # a day of more than one batch reads the stream while it is written
+            while writing and (len(begin) > 1 or len(writing) > threads):
+                writing.popleft().result()
+        for last in writing:
+            last.result()
     return written
 
 
@@ -144,15 +174,3 @@ def _runs(reader: pa.RecordBatchReader) -> Iterator[tuple[date, pa.Table]]:
         rows = pa.Table.from_batches([batch]).select(EVENT.names).cast(EVENT)
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             yield batch.column(DAY)[start].as_py(), rows.slice(start, end - start)
-
-
-def groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in groups of one size, so that equal rows give equal bytes however they came."""
-    rest = pa.Table.from_batches([], EVENT)
-    for part in parts:
-        rest = pa.concat_tables([rest, part])
-        while len(rest) >= _ROWS:
-            yield rest.slice(0, _ROWS)
-            rest = rest.slice(_ROWS)
-    if len(rest):
-        yield rest

@@ -7,12 +7,13 @@ prints JSON: seconds, events per second, rows by view, and the peak of the proce
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from peak import peak_mib
 
 from features.build import build
 from features.events.arrivals import take_day, take_history
@@ -35,7 +36,7 @@ def measure(settings: Settings, span: Span) -> dict[str, Any]:
         "cpu_seconds": round(time.process_time() - before, 1),
         "events_per_second": round(events / built["seconds"]),
         "rows": built["rows"],
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mib": peak_mib(),
     }
 
 

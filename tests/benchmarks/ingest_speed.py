@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
+
+from peak import peak_mib
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "infra" / "sample" / "online_retail_ii_2009_2010.parquet"
@@ -107,7 +108,7 @@ def cost(rows: int, started: float, cpu: float) -> dict[str, float]:
         "seconds": round(seconds, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "rows_per_second": round(rows / seconds),
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mib": peak_mib(),
     }
 
 

@@ -32,7 +32,9 @@ READ = [*EVENT.names[:5], "session_id", "dwell_ms", "quantity", "price", "curren
 TICK = timedelta(microseconds=1)
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 
-IDS = st.sampled_from([None, "a", "b", "c", "ü" * 256, "é" * 257, "😀" * 256, "x" * 300, "O'Brien", "", "a\x00", "\na", "a\x85"])
+IDS = st.sampled_from(
+    [None, "a", "b", "c", "ü" * 256, "é" * 257, "😀" * 256, "x" * 300, "O'Brien", "", "a\x00", "\na", "a\x85"]
+)
 AMOUNTS = st.sampled_from([None, 1, 0, -1, 10**9, 10**9 + 1, 2**63 - 1, -(2**63)])
 TIMES = st.sampled_from(
     [

@@ -224,8 +224,8 @@ def test_rows_that_get_lost_on_the_way_to_the_disk_are_noticed(
 ) -> None:
     from features.events import merging
 
-    before, groups = contents(shop.lake.root), merging.groups
-    monkeypatch.setattr(merging, "groups", lambda parts: (group.slice(1) for group in groups(parts)))
+    before, write = contents(shop.lake.root), merging.write_event_file
+    monkeypatch.setattr(merging, "write_event_file", lambda path, parts: write(path, (part[1:] for part in parts)))
     with pytest.raises(MachineError, match=r"Merging the files of 2010-12-01 lost rows: \(3, .* \(2, "):
         compact(shop, NOW)
     assert contents(shop.lake.root) == before
