@@ -159,7 +159,7 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
 
 def merge_days(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
     """Merge the many files of old closed days; returns days, files and bytes."""
-    from features.events.compaction import compact
+    from features.events.keeping.compaction import compact
 
     merged = compact(settings, settings.shop_clock().now(), dry_run=dry_run)
     if merged.left:
@@ -169,14 +169,14 @@ def merge_days(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
 
 def retire_files(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
     """Remove the files of the lake that had their time; returns files and bytes of each kind."""
-    from features.events.retention import retire
+    from features.events.keeping.retention import retire
 
     return asdict(retire(settings, settings.shop_clock().now(), WallClock().now(), dry_run=dry_run))
 
 
 def retire_inbox(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
     """Delete the rows of the inbox that are in the lake and had their time; returns how many."""
-    from features.events.exported import forget_exported
+    from features.events.keeping.exported import forget_exported
     from infra.database import answering, engine
 
     database = engine(settings)

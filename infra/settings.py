@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     history_items: int = Field(1000, ge=1, description="Items kept in a user's item history, latest first.")
     late_days: int = Field(30, ge=0, le=3650, description="A row that is later than this many days is quarantined.")
     cleaning: Path | None = Field(
-        None, description="YAML file of the cleaning policy; features/events/cleaning.yaml is the default."
+        None, description="YAML file of the cleaning policy; features/events/cleaning/cleaning.yaml is the default."
     )
     unpacked_bytes: int = Field(
         64 << 30, ge=1024, description="Bytes that a compressed file of a delivery may hold; a larger one is refused."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from features.events.keeping.retention import MADE_MARKER
 from features.events.manifest import Manifest, read_manifest
 from features.events.publish import STAGED_GATE
-from features.events.retention import MADE_MARKER
 from infra.errors import DeliveryError
 from infra.lake import write_json
 from infra.partitions import Span

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import duckdb
 import pyarrow as pa
 
-from features.events.parsed import DAY, POSITION, REASONS
+from features.events.reading.parsed import DAY, POSITION, REASONS
 from features.events.schema import DELIVERY_ID
 from features.events.scratch import listing, text
 from features.events.staging import REFUSED

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.events.parsed import POSITION, REASONS
+from features.events.reading.parsed import POSITION, REASONS
 from features.events.scratch import text
 from features.events.staging import REFUSED, STAGED_QUARANTINE
 from infra.lake import Lake

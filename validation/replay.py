@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from features.events.delivery import delivery_id, describe, known_since
 from features.events.ingest import ingest
 from features.events.manifest import Manifest, read_published
-from features.events.parsed import FILE, ORIGINAL, POSITION
+from features.events.reading.parsed import FILE, ORIGINAL, POSITION
 from features.events.schema import DELIVERY_ID, EVENT_ID
 from infra.errors import DeliveryError
 from infra.settings import Settings

@@ -8,12 +8,12 @@ from datetime import date
 from sqlalchemy import Engine
 
 from features.events.delivery import Found, delivery_id, describe, find_files, known_since
-from features.events.inbox import inbox_file
+from features.events.exports.inbox import inbox_file
+from features.events.exports.sql import sql_file, sql_history
 from features.events.ingest import ingest
 from features.events.landing import land
 from features.events.manifest import Manifest, SourceFile, read_published
 from features.events.sources.canonical import INBOX
-from features.events.sql import sql_file, sql_history
 from infra.errors import DeliveryError
 from infra.partitions import Span, require_over
 from infra.settings import Settings

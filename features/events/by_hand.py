@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from features.events.delivery import delivery_id, describe, known_since
-from features.events.fetch import bring
-from features.events.guess import find_source, find_span
 from features.events.ingest import ingest
 from features.events.manifest import Manifest
+from features.events.reading.fetch import bring
+from features.events.reading.guess import find_source, find_span
 from infra.partitions import Span
 from infra.settings import Settings
 from infra.spill import spilling

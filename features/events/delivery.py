@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from features.events.manifest import STAGED_MANIFEST, Closed, SourceFile, read_manifest
-from features.events.packed import packed, require_whole
-from features.events.reading import DATA_SUFFIXES
+from features.events.reading.packed import packed, require_whole
+from features.events.reading.relations import DATA_SUFFIXES
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span, require_over

@@ -13,17 +13,17 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.events.cleaning import changes, clean, learn
+from features.events.cleaning.clean import changes, clean, learn
+from features.events.cleaning.learned import Learned
+from features.events.cleaning.policy import Policy, load_policy
 from features.events.delivery import delivery_id, describe, require_unchanged, stamps
-from features.events.items import write_items
-from features.events.learned import Learned
+from features.events.items.versions import write_items
 from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile, known, learned_before
-from features.events.matching import sort_files
-from features.events.parse import Parsed, parse
-from features.events.parsed import PARSED
-from features.events.policy import Policy, load_policy
-from features.events.query import Bounds
-from features.events.reading import text_file
+from features.events.reading.matching import sort_files
+from features.events.reading.parse import Parsed, parse
+from features.events.reading.parsed import PARSED
+from features.events.reading.query import Bounds
+from features.events.reading.relations import text_file
 from features.events.reasons import RULE_VERSION
 from features.events.route import counts, days_of, others, route
 from features.events.scratch import scratch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from features.events.fetch import copied, is_there
+from features.events.reading.fetch import copied, is_there
 from infra.lake import written_aside
 from infra.settings import Settings
 

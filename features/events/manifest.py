@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from features.events.learned import Learned
+from features.events.cleaning.learned import Learned
 from infra.errors import DeliveryError
 from infra.lake import Lake, read_json, write_json
 from infra.partitions import Span

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import duckdb
 
-from features.events.counting import NO_ROWS, Row, count_days
 from features.events.day_figures import Profile, profiles
+from features.events.keeping.counting import NO_ROWS, Row, count_days
+from features.events.keeping.merging import merge
 from features.events.log import DayFiles, present
 from features.events.manifest import Closed, Manifest, read_published
-from features.events.merging import merge
 from infra.lake import write_json
 from infra.partitions import day_end
 from infra.settings import Settings

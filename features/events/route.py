@@ -8,9 +8,9 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from features.events.cleaning import CLEANED
+from features.events.cleaning.clean import CLEANED
 from features.events.log import present
-from features.events.parsed import CONTENT, DAY, FILE, POSITION, REASONS
+from features.events.reading.parsed import CONTENT, DAY, FILE, POSITION, REASONS
 from features.events.reasons import TOO_LATE
 from features.events.schema import DELIVERY_ID, EVENT_ID
 from features.events.scratch import listing, text

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.events.cleaning import CLEANED
+from features.events.cleaning.clean import CLEANED
 from features.events.event_file import GROUP, write_event_file
-from features.events.load import Loaded
 from features.events.manifest import Manifest
-from features.events.parsed import DAY, FILE, ORIGINAL, POSITION, REASONS, ROW
+from features.events.reading.load import Loaded
+from features.events.reading.parsed import DAY, FILE, ORIGINAL, POSITION, REASONS, ROW
 from features.events.reasons import RULE_VERSION
 from features.events.route import ACCEPTED, ALIAS, EARLY, FATE, LATE, QUARANTINED, REASON, ROUTED
 from features.events.schema import (

@@ -15,11 +15,11 @@ from features.build import build
 from features.days import due
 from features.engine import connect
 from features.events.arrivals import take_day
-from features.events.compaction import compact
-from features.events.leftovers import leftovers
+from features.events.keeping.compaction import compact
+from features.events.keeping.leftovers import leftovers
+from features.events.keeping.retention import retire
 from features.events.log import event_files
 from features.events.publish import publish
-from features.events.retention import retire
 from infra.partitions import Span
 from infra.settings import Settings
 

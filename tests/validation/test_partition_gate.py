@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.events.compaction import compact
 from features.events.ingest import ingest
+from features.events.keeping.compaction import compact
 from features.events.manifest import Manifest, read_manifest
 from features.events.publish import publish
 from features.events.schema import EVENT

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from features.events.emptied import empty
 from features.events.ingest import ingest
+from features.events.keeping.emptied import empty
 from features.events.log import event_files
 from features.events.manifest import read_published
 from features.events.publish import publish
@@ -63,7 +63,7 @@ def log(shop: Settings) -> list[dict[str, Any]]:
 @pytest.fixture
 def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Mend a rule: from now on it refuses nothing."""
-    from features.events import query
+    from features.events.reading import query
 
     def mend(reason: str) -> None:
         monkeypatch.setattr(query, "COMMON", tuple(rule for rule in query.COMMON if rule[0] != reason))
@@ -129,7 +129,7 @@ def test_replayed_rows_come_in_under_their_old_ids(shop: Settings, mended: Any) 
 
 def test_the_mended_file_brings_nothing_twice(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that could not be read is part of what a row says: read after all, the row's id is another."""
-    from features.events import query
+    from features.events.reading import query
 
     rows = [GOOD, "x,view,2010-12-01 11:00:00,six"]
     first = deliver(shop, "a.csv", rows)
@@ -145,7 +145,7 @@ def test_the_mended_file_brings_nothing_twice(shop: Settings, monkeypatch: pytes
 def test_the_mended_file_first_and_the_replay_afterwards_brings_nothing_twice(
     shop: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from features.events import query
+    from features.events.reading import query
 
     first = deliver(shop, "a.csv", ["x,view,2010-12-01 11:00:00,six"])
     six = {**query._TYPED, "quantity": "CASE read_quantity WHEN 'six' THEN 6 ELSE whole(read_quantity) END"}

@@ -10,7 +10,7 @@ from typing import Any, Final
 import duckdb
 
 from features.events.manifest import Manifest
-from features.events.parsed import DAY
+from features.events.reading.parsed import DAY
 from features.events.schema import DELIVERY_ID
 from features.events.scratch import listing
 from infra.lake import Lake

@@ -1,0 +1,1 @@
+"""The cleaning policy, and how it is applied to parsed rows."""

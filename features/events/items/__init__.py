@@ -1,0 +1,1 @@
+"""What deliveries say about items: versions, each valid from a moment on."""

@@ -1,0 +1,1 @@
+"""From files that somebody names to a table of typed rows, each with the reasons against it."""

@@ -1,0 +1,138 @@
+"""Files as relations of text: which columns a file has, and the SQL that reads them all as text."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.events.reading.packed import GZIP, PACK_ERRORS, ZSTD, opened
+from features.events.reading.unreadable import READ_ERRORS, unreadable
+from features.events.scratch import name, text
+from features.events.sources.source import Headerless
+from infra.errors import DeliveryError
+
+_KINDS: Final = (".csv", ".jsonl", ".ndjson", ".json")
+#: Endings of the names of files that can be read.
+DATA_SUFFIXES: Final = (".parquet", *(f"{kind}{packing}" for kind in _KINDS for packing in ("", GZIP, ZSTD)))
+_DELIMITERS: Final = (",", ";", "\t", "|")
+# a file under dt=…/ would get a column dt
+_PLAIN: Final = "hive_partitioning = false"
+_LINE: Final = 2_000_000  # bytes; as long as DuckDB lets a line be
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of a delivery: its columns in order, and a query that gives them all as text, in this order."""
+
+    path: Path
+    columns: tuple[str, ...]
+    query: str
+
+
+def text_file(connection: duckdb.DuckDBPyConnection, path: Path, headerless: Sequence[Headerless] = ()) -> TextFile:
+    """Look at a file's columns.
+
+    Args:
+        headerless: kinds of CSV files without a header that it may be.
+
+    Raises:
+        DeliveryError: the file is empty, broken, or not what its name says.
+    """
+    lowered = path.name.lower()
+    if not lowered.endswith(DATA_SUFFIXES):
+        raise DeliveryError(f"{path} is no file of data.", f"Its name must end in {', '.join(DATA_SUFFIXES)}.")
+    if path.stat().st_size == 0:
+        raise DeliveryError(f"{path} is empty.", "Deliver it again.")
+    if lowered.endswith(".parquet"):
+        file = _parquet(path)
+    elif lowered.removesuffix(GZIP).removesuffix(ZSTD).endswith(".csv"):
+        file = _csv(path, headerless)
+    else:
+        file = _json(connection, path)
+    _require_once(file)
+    return file
+
+
+def _require_once(file: TextFile) -> None:
+    lowered = [column.lower() for column in file.columns]
+    twice = sorted({column for column in lowered if lowered.count(column) > 1})
+    if twice:
+        raise DeliveryError(f"{file.path} has a column twice: {', '.join(twice)}.", "Remove one of the two.")
+
+
+def _parquet(path: Path) -> TextFile:
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DeliveryError(f"{path} is not a Parquet file: {error}.", "Deliver it again as Parquet.") from error
+    if "" in schema.names:
+        raise DeliveryError(f"{path} has a column without a name.", "Name it, or leave it out.")
+    texts = ", ".join(f"{_as_text(field)} AS {name(field.name)}" for field in schema)
+    return TextFile(path, tuple(schema.names), f"SELECT {texts} FROM read_parquet({text(path)}, {_PLAIN})")
+
+
+def _as_text(field: pa.Field) -> str:
+    """The column as text: NaN is how pandas says null, and a large whole number is not written as 1e+16."""
+    column = name(field.name)
+    if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+        return f"CAST(to_json({column}) AS VARCHAR)"
+    if not pa.types.is_floating(field.type):
+        return f"CAST({column} AS VARCHAR)"
+    whole = f"abs({column}) < 1e18 AND {column} = trunc({column})"
+    return (
+        f"CASE WHEN isnan({column}) THEN NULL WHEN {whole} THEN CAST(TRY_CAST({column} AS HUGEINT) AS VARCHAR) "
+        f"ELSE CAST({column} AS VARCHAR) END"
+    )
+
+
+def _csv(path: Path, headerless: Sequence[Headerless]) -> TextFile:
+    first = _first_line(path)
+    known = next((kind for kind in headerless if re.fullmatch(kind.first_line, first.strip())), None)
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        names = known.columns if known else next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise unreadable(path, error) from error
+    # pandas writes its index under no name
+    columns = tuple(column or f"column_{place}" for place, column in enumerate(names))
+    types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
+    # a repeated column would be renamed silently; it is refused by name
+    query = (
+        f"SELECT * FROM read_csv({text(path)}, header = {str(not known).lower()}, delim = {text(delimiter)}, "
+        f"quote = '\"', escape = '\"', auto_detect = false, columns = {{{types}}}, {_PLAIN})"
+    )
+    return TextFile(path, columns, query)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with opened(path) as stream:
+            line = stream.readline(_LINE)
+        if len(line) < _LINE:
+            return line.decode("utf-8-sig")
+    except (UnicodeDecodeError, *PACK_ERRORS) as error:
+        raise unreadable(path, error) from error
+    raise DeliveryError(f"{path} has a first line of more than {_LINE:,} bytes.", "Write one row a line.")
+
+
+def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> TextFile:
+    try:
+        keys = connection.execute(f"SELECT DISTINCT json_keys(json) FROM read_ndjson_objects({text(path)})").fetchall()
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+    # rows differ in what they leave out; the fullest come first, for the sake of their order
+    lists = sorted((row[0] or [] for row in keys), key=lambda names: (-len(names), names))
+    columns = tuple(dict.fromkeys(column for names in lists for column in names))
+    if not columns:
+        raise DeliveryError(f"{path} holds no JSON objects.", "Write one object a line, with a name for every value.")
+    types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
+    query = f"SELECT * FROM read_json({text(path)}, format = 'newline_delimited', {_PLAIN}, columns = {{{types}}})"
+    return TextFile(path, columns, query)
