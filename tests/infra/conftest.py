@@ -1,9 +1,12 @@
-"""A registered model of a test's own, with versions that hold next to nothing."""
+"""The command line as a person types it, and a registered model with versions that hold next to nothing."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,18 @@ import pytest
 from infra.registry import Registry
 from infra.settings import Settings
 from infra.tracking import client
+
+
+@pytest.fixture(scope="session")
+def typed() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``penchant`` with arguments, in this environment with some variables changed."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "infra.cli.main", *arguments]
+        changed = {**os.environ, **environment}
+        return subprocess.run(command, env=changed, capture_output=True, text=True, check=False, timeout=120)
+
+    return run
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,15 @@ HEAVY = ("airflow", "duckdb", "feast", "great_expectations", "ibis", "keras", "m
          "pydantic", "sqlalchemy", "tensorflow")  # fmt: skip
 
 
-def _penchant(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "infra.cli.main", *arguments], env={**os.environ, **environment},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+Penchant = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_help_is_there_within_a_second() -> None:
+def test_help_is_there_within_a_second(typed: Penchant) -> None:
     """In processor time, which other programs on this machine do not change; the best of three."""
     took = []
     for _ in range(3):
         before = _processor_seconds()
-        done = _penchant("--help")
+        done = typed("--help")
         took.append(_processor_seconds() - before)
         assert done.returncode == 0
         assert all(command in done.stdout for command in ("up", "down", "status", "doctor"))
@@ -60,25 +56,25 @@ def test_help_imports_nothing_heavy() -> None:
     ],
 )
 def test_bad_input_exits_2_without_a_traceback(
-    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
+    typed: Penchant, tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
 ) -> None:
-    done = _penchant(*arguments, PENCHANT_HOME=str(tmp_path), **environment)
+    done = typed(*arguments, PENCHANT_HOME=str(tmp_path), **environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_failure_exits_1_and_names_what_to_mend(tmp_path: Path) -> None:
+def test_a_failure_exits_1_and_names_what_to_mend(typed: Penchant, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = _penchant("down", PENCHANT_HOME=str(tmp_path / "file" / "home"))
+    done = typed("down", PENCHANT_HOME=str(tmp_path / "file" / "home"))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert str(tmp_path / "file") in done.stderr
 
 
-def test_status_of_an_empty_home_as_json(tmp_path: Path, settings: Settings) -> None:
+def test_status_of_an_empty_home_as_json(typed: Penchant, tmp_path: Path, settings: Settings) -> None:
     ports = {f"PENCHANT_{n.upper()}_PORT": str(getattr(settings, f"{n}_port")) for n in ("postgres", "valkey")}
-    done = _penchant("status", "--json", PENCHANT_HOME=str(tmp_path), **ports)
+    done = typed("status", "--json", PENCHANT_HOME=str(tmp_path), **ports)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {server["name"] for server in found["servers"]} == {"postgres", "valkey", *PARTS}
@@ -90,8 +86,8 @@ def test_status_of_an_empty_home_as_json(tmp_path: Path, settings: Settings) -> 
     )
 
 
-def test_down_with_nothing_running_says_so(tmp_path: Path) -> None:
-    done = _penchant("down", PENCHANT_HOME=str(tmp_path))
+def test_down_with_nothing_running_says_so(typed: Penchant, tmp_path: Path) -> None:
+    done = typed("down", PENCHANT_HOME=str(tmp_path))
     assert (done.returncode, done.stdout.strip()) == (0, "Nothing was running.")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,22 +23,14 @@ Penchant = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def penchant(services: Settings, tmp_path: Path) -> Penchant:
+def penchant(services: Settings, tmp_path: Path, typed: Penchant) -> Penchant:
     """Run a command on a home of this test's own, with the session's PostgreSQL."""
-    environment = {
-        **os.environ,
-        "PENCHANT_HOME": str(tmp_path / "home"),
-        "PENCHANT_CLOCK": "2010-12-10T01:00:00+00:00",
-        "PENCHANT_POSTGRES_URL": server_url(services).render_as_string(hide_password=False),
-    }
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "infra.cli.main", *arguments]
-        return subprocess.run(
-            command, env={**environment, **more}, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    return run
+    return partial(
+        typed,
+        PENCHANT_HOME=str(tmp_path / "home"),
+        PENCHANT_CLOCK="2010-12-10T01:00:00+00:00",
+        PENCHANT_POSTGRES_URL=server_url(services).render_as_string(hide_password=False),
+    )
 
 
 @pytest.fixture
