@@ -104,20 +104,23 @@ def _create(connection: Connection, name: str) -> bool:
 
 
 @contextmanager
-def answering(settings: Settings) -> Iterator[None]:
-    """Turn a server that cannot be reached into an error that a person can act on.
+def opened(settings: Settings) -> Iterator[Engine]:
+    """The database ``penchant``, disposed of at the end.
 
     Raises:
         ServiceError: PostgreSQL does not answer, or its tables are not there yet.
     """
+    database = engine(settings)
     try:
-        yield
+        yield database
     except OperationalError as error:
         raise _unreachable(settings, error) from error
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", "") != "42P01":  # undefined_table
             raise
         raise ServiceError("The database has no tables yet.", "Make them with 'penchant up'.") from error
+    finally:
+        database.dispose()
 
 
 def _unreachable(settings: Settings, error: OperationalError) -> ServiceError:

@@ -20,8 +20,9 @@ HEAVY = ("tensorflow", "pandas", "mlflow", "feast", "great_expectations", "matpl
 READ = f"""
 import importlib.util, json, sys
 from pathlib import Path
+from airflow.utils.file import list_py_file_paths
 found = {{}}
-for path in sorted(Path("dags").glob("*_dag.py")):
+for path in map(Path, sorted(list_py_file_paths("dags"))):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,0 +1,32 @@
+"""What the tasks do, as plain functions: rooms composed, references in and out, nothing of Airflow.
+
+The command line calls the same functions. Each room is imported in the function that needs it, so
+that a task which only counts does not pay for TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dags.steps.events import check, ingest_day, ingest_history, profile, publish
+from dags.steps.features import build, materialise
+from dags.steps.lake import merge_days, retire_files, retire_inbox
+from dags.steps.models import challenge, decide, judge, train
+from dags.steps.spans import span_of_params, span_of_run
+
+__all__ = [
+    "build",
+    "challenge",
+    "check",
+    "decide",
+    "ingest_day",
+    "ingest_history",
+    "judge",
+    "materialise",
+    "merge_days",
+    "profile",
+    "publish",
+    "retire_files",
+    "retire_inbox",
+    "span_of_params",
+    "span_of_run",
+    "train",
+]

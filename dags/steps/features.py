@@ -1,0 +1,32 @@
+"""From closed days to features, in the lake and online."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.partitions import Span
+from infra.settings import Settings
+
+
+def build(settings: Settings, span: Span) -> dict[str, Any]:
+    """Build the features of the span, of closed days before it that nobody has built, and of changed days.
+
+    Returns:
+        the whole span that was built, the rows, and ``reissued``: days built before that are not what they were.
+    """
+    from features.build import build as build_views
+    from features.days import due
+    from features.reissue import watching
+
+    whole = due(settings, span)
+    with watching(settings, span, whole) as watch:
+        built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
+        again = [str(day) for day in watch.reissued()]
+    return {"start": str(whole.start), "end": str(whole.end), **built, "reissued": again}
+
+
+def materialise(settings: Settings, span: Span) -> dict[str, Any]:
+    """Put the rows of the span into the online store."""
+    from features.store.materialise import materialise as materialise_views
+
+    return {"span": str(span), **materialise_views(settings, span)}
