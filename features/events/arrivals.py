@@ -7,11 +7,12 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from features.events.delivery import Found, delivery_id, describe, find_files, known_since
+from features.events.delivery import delivery_id, describe, known_since
 from features.events.exports.inbox import inbox_file
 from features.events.exports.sql import sql_file, sql_history
 from features.events.ingest import ingest
-from features.events.landing import land
+from features.events.landing_folder import Found, find_files
+from features.events.landing_url import land
 from features.events.manifest import Manifest, SourceFile, read_published
 from features.events.sources.canonical import INBOX
 from infra.errors import DeliveryError

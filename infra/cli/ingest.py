@@ -70,7 +70,7 @@ def skip(
     source: Annotated[str | None, typer.Option(help="Adapter; by default the setting source.")] = None,
 ) -> None:
     """Release a day that cannot be had: its partition will be empty, for a stated reason."""
-    from features.events.delivery import skip as release
+    from features.events.landing_folder import skip as release
     from infra.settings import load_settings
 
     settings = load_settings()

@@ -12,11 +12,12 @@ from typing import Final
 
 import duckdb
 
+from features.events.cleaning.bots import BY_BOT, find_bots
 from features.events.cleaning.learned import ByType, Learned
-from features.events.cleaning.policy import Bots, Column, Outliers, Policy
+from features.events.cleaning.policy import Column, Outliers, Policy
 from features.events.cleaning.texts import register, written
-from features.events.reading.parsed import DAY, PARSED, POSITION, REASONS
-from features.events.schema import EVENT_TYPE, IS_BOT, OCCURRED_AT, SESSION_ID, TEXT, USER_ID
+from features.events.reading.parsed import PARSED, POSITION, REASONS
+from features.events.schema import EVENT_TYPE, IS_BOT, TEXT
 from features.events.scratch import text
 
 CLEANED: Final = "cleaned"
@@ -24,7 +25,6 @@ REWRITTEN: Final = "rewritten"
 _NORMAL: Final = 1.4826
 _ENOUGH: Final = 500_000  # rows; the standard error of a median of so many is under a five-hundredth of a deviation
 _VALID: Final = f"{REASONS} IS NULL"
-_IDENTITY: Final = f"coalesce('u' || {USER_ID}, 's' || {SESSION_ID})"
 
 
 def learn(connection: duckdb.DuckDBPyConnection, policy: Policy, before: Learned) -> Learned:
@@ -50,7 +50,7 @@ def clean(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learne
     What rows say about items stays as it came: it is written anew once an item, not once a row.
     """
     register(connection)
-    _find_bots(connection, policy.bots)
+    find_bots(connection, policy.bots)
     replaced = {name: _value(name, column, learned) for name, column in policy.columns.items() if _changes(column)}
     replaced |= {name: written(name, how) for name, how in policy.texts.items() if name == TEXT}
     dropped = [
@@ -61,7 +61,7 @@ def clean(connection: duckdb.DuckDBPyConnection, policy: Policy, learned: Learne
         replaced[REASONS] = f"CASE WHEN {_VALID} AND len({found}) > 0 THEN {found} ELSE {REASONS} END"
     columns = ", ".join(f"{sql} AS {name}" for name, sql in replaced.items())
     replace = f" REPLACE ({columns})" if columns else ""
-    is_bot = f"coalesce(({_IDENTITY}, {DAY}) IN (SELECT (identity, {DAY}) FROM bots), false)"
+    is_bot = f"coalesce({BY_BOT}, false)"
     connection.execute(f"CREATE TEMP VIEW {CLEANED} AS SELECT *{replace}, {is_bot} AS {IS_BOT} FROM {PARSED}")
 
 
@@ -98,7 +98,7 @@ def _counted(policy: Policy, learned: Learned) -> list[tuple[str, str, str]]:
     for name, how in policy.texts.items():
         if name == TEXT:
             counted.append((name, REWRITTEN, f"{name} IS DISTINCT FROM {written(name, how)}"))
-    counted.append((IS_BOT, "flagged", f"({_IDENTITY}, {DAY}) IN (SELECT (identity, {DAY}) FROM bots)"))
+    counted.append((IS_BOT, "flagged", BY_BOT))
     return counted
 
 
@@ -175,15 +175,3 @@ def _some(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL condition of rows evenly spaced: a median holds all its values in memory, and needs no more of them."""
     rows = connection.execute(f"SELECT count(*) FROM {PARSED}").fetchall()[0][0]
     return f"{POSITION} % {-(-rows // _ENOUGH) or 1} = 0"
-
-
-def _find_bots(connection: duckdb.DuckDBPyConnection, bots: Bots) -> None:
-    """The table ``bots``: who, and on which day."""
-    of = ", ".join(map(text, bots.of)) or "NULL"
-    hourly = f"sum(n) OVER (PARTITION BY identity, minute // 60) > {bots.per_hour}"
-    connection.execute(f"""
-        CREATE TEMP TABLE bots AS SELECT DISTINCT identity, {DAY} FROM (
-            SELECT {_IDENTITY} AS identity, {DAY}, epoch_us({OCCURRED_AT}) // 60000000 AS minute, count(*) AS n
-            FROM {PARSED} WHERE {_VALID} AND {EVENT_TYPE} IN ({of}) AND {_IDENTITY} IS NOT NULL GROUP BY ALL)
-        QUALIFY n > {bots.per_minute} OR {hourly}
-    """)

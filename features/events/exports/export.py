@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
-from features.events.delivery import DELIVERY_MARKER
+from features.events.landing_folder import DELIVERY_MARKER
 from infra.errors import DeliveryError
 from infra.lake import read_json, write_json, written_aside
 from infra.locks import one_at_a_time

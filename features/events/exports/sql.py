@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from sqlalchemy import URL, ColumnElement, Connection, case, func, literal, select, true
 
-from features.events.delivery import CLOSED_MARKER, DELIVERY_MARKER
 from features.events.exports.export import Mark, Reading, Rows, export, went_back
 from features.events.exports.sql_database import address, one_view, shown
 from features.events.exports.sql_query import Question, columns_of, question
 from features.events.exports.sql_rows import rows_of
 from features.events.exports.watermark import is_new, recalled, remembered
+from features.events.landing_folder import CLOSED_MARKER, DELIVERY_MARKER
 from features.events.sources.canonical import INBOX
 from infra.errors import DeliveryError, SettingsError
 from infra.settings import Settings

@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, select
 
-from features.events.delivery import delivery_id, describe, published_from
+from features.events.delivery import delivery_id, describe
 from features.events.exports.inbox import FILE_NAME, exported
+from features.events.landing_folder import published_from
 from features.events.log import listed
 from features.events.sources.canonical import INBOX
 from infra.partitions import Span

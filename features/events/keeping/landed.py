@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from features.events.delivery import PUBLISHED_MARKER, data_files, published_from
 from features.events.keeping.removal import Removed, weight_of
+from features.events.landing_folder import PUBLISHED_MARKER, data_files, published_from
 from features.events.log import listed
 from features.events.manifest import Manifest, published
 from infra.lake import Lake, write_json

@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-from features.events.delivery import CLOSED_MARKER
+from features.events.landing_folder import CLOSED_MARKER
 from features.events.reading.load import Loaded, load
 from features.events.reading.matching import Sorted
 from features.events.reading.parsed import PARSED

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from features.events.arrivals import take_day, take_history
-from features.events.delivery import find_files, skip
+from features.events.landing_folder import find_files, skip
 from features.events.log import event_files
 from features.events.publish import publish
 from infra.errors import DeliveryError, FeatureError, PartitionRefused

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.events.delivery import find_files
 from features.events.ingest import ingest
+from features.events.landing_folder import find_files
 from infra.errors import DeliveryError, MachineError
 from infra.partitions import Span
 from infra.settings import Settings

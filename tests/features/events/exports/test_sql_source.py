@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from features.events.arrivals import take_day, take_history
-from features.events.delivery import skip
 from features.events.exports.sql import sql_file
+from features.events.landing_folder import skip
 from features.events.publish import publish
 from infra.partitions import Span
 from infra.settings import Settings
