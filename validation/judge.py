@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -20,7 +21,7 @@ from validation.expectations import Outcome, Suites
 from validation.gate_result import RuleResult
 from validation.history import ENOUGH_DAYS, figures, past_days
 from validation.refused import quarantine_of, reasons_in, refused_in
-from validation.source_suite import ENOUGH_ROWS, REFUSED, reason_of, shares, source_suite
+from validation.source_suite import ALL_REFUSED, ENOUGH_ROWS, REFUSED, reason_of, shares, source_suite
 from validation.suites import Suite, events_suite, files_suite, history_suite
 
 _REPLAY: Final = "rows out of the quarantine are like no others"
@@ -57,11 +58,14 @@ def _of_source(settings: Settings, manifest: Manifest, suites: Suites) -> list[R
     suite = source_suite(source_named(manifest.source))
     if not manifest.closes:
         return [_left_out(suite, "shares", _REPLAY)]
+    results = []
     if manifest.rows_in < ENOUGH_ROWS:
-        return [_left_out(suite, "shares", f"{manifest.rows_in} raw rows; {ENOUGH_ROWS} are needed")]
+        results = [_left_out(suite, "shares", f"{manifest.rows_in} raw rows; {ENOUGH_ROWS} are needed")]
+        suite = replace(suite, rules=(ALL_REFUSED,))
+    if not manifest.rows_in:
+        return results
     path = quarantine_of(settings.lake, manifest.delivery_id)
     counts = {**reasons_in(path), REFUSED: manifest.quarantined}
-    results = []
     for outcome in suites.look(suite, manifest.delivery_id, shares(suite, counts, manifest)):
         reason = reason_of(outcome.rule)
         samples = () if outcome.success else _refused(path, reason)

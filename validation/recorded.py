@@ -17,7 +17,7 @@ from features.events.manifest import Manifest, read_published
 from infra.lake import Lake
 from infra.partitions import Span
 from infra.tables import gate_results
-from validation.gate_result import GateResult
+from validation.gate_result import GateResult, RuleResult
 
 #: ``value``: what was observed where that is a number, else the share of the rows that broke the rule.
 TREND: Final = pa.schema(
@@ -40,7 +40,8 @@ TREND: Final = pa.schema(
 def mirror(lake: Lake, database: Engine, again: Collection[str] = ()) -> list[str]:
     """Record every published delivery that the table does not have yet, the oldest day first.
 
-    Each is recorded whole or not at all; a delivery that was published past the gate has nothing to record.
+    Each is recorded whole or not at all; a delivery that was published past the gate has nothing to record,
+    nor has a replay whose rows were all refused again.
 
     Args:
         again: deliveries that are recorded anew, since they may have been judged again.
@@ -51,7 +52,7 @@ def mirror(lake: Lake, database: Engine, again: Collection[str] = ()) -> list[st
     with database.connect() as connection:
         known = set(connection.scalars(select(gate_results.c.delivery_id).distinct())) - set(again)
     found = [read_published(lake, path.stem) for path in lake.published() if path.stem not in known]
-    judged = [manifest for manifest in found if manifest.gate is not None]
+    judged = [manifest for manifest in found if _judged(manifest)]
     judged.sort(key=lambda one: (one.span_start, one.delivered_at, one.delivery_id))
     for manifest in judged:
         _record(database, manifest)
@@ -75,9 +76,14 @@ def trend(database: Engine, rule: str, *, source: str | None = None, span: Span 
     return pa.Table.from_pylist([_point(dict(row)) for row in rows], TREND)
 
 
+def _judged(manifest: Manifest) -> list[RuleResult]:
+    if manifest.gate is None:
+        return []
+    return [rule for rule in GateResult.model_validate(manifest.gate).rules if rule.evaluated]
+
+
 def _record(database: Engine, manifest: Manifest) -> None:
-    result = GateResult.model_validate(manifest.gate)
-    rows = [_row(manifest, rule.model_dump(mode="json")) for rule in result.rules if rule.evaluated]
+    rows = [_row(manifest, rule.model_dump(mode="json")) for rule in _judged(manifest)]
     with database.begin() as connection:
         connection.execute(delete(gate_results).where(gate_results.c.delivery_id == manifest.delivery_id))
         # two publishers may be at the same delivery

@@ -20,11 +20,18 @@ from features.events.sources.online_retail import NOT_A_PRODUCT
 from validation.suites import Suite, digest
 
 #: Raised when a share changes; a source's own reasons are told apart by their digest.
-SOURCES_VERSION: Final = "1"
+SOURCES_VERSION: Final = "2"
 #: A share of fewer rows than this says nothing.
 ENOUGH_ROWS: Final = 50
 #: Rows refused for whatever reason; a row counts once.
 REFUSED: Final = "refused"
+#: Rows came, and none of them is good: the day would be closed as if nobody had been there.
+ALL_REFUSED: Final = Rule(
+    "all_refused",
+    "critical",
+    "ExpectColumnMaxToBeBetween",
+    {"column": REFUSED, "max_value": 1, "strict_max": True},
+)
 
 
 class Shares(NamedTuple):
@@ -50,10 +57,10 @@ SHARES: Final = {
 
 
 def source_suite(source: Source) -> Suite:
-    """The suite of a source: two rules a reason, its own reasons and those of every source."""
+    """The suite of a source: one rule for all, and two a reason, its own reasons and those of every source."""
     own = (reason for reason, _ in source.reasons)
     reasons = dict.fromkeys((REFUSED, *own, *(reason for reason, _ in COMMON), TOO_LATE))
-    rules = tuple(rule for reason in reasons for rule in _at_most(reason))
+    rules = (ALL_REFUSED, *(rule for reason in reasons for rule in _at_most(reason)))
     return Suite(f"source-{source.name}", f"{SOURCES_VERSION}.{digest(rules)}", rules)
 
 

@@ -115,6 +115,19 @@ def test_a_delivery_without_a_verdict_has_nothing_to_record(
     assert recorded(database) == []
 
 
+def test_a_replay_whose_rows_were_all_refused_again_has_nothing_to_record(
+    shop: Settings, database: Engine, published: Callable[..., str]
+) -> None:
+    manifest = read_published(shop.lake, published(FIRST))
+    assert manifest.gate is not None
+    silent = [{**rule, "evaluated": False} for rule in manifest.gate["rules"]]
+    manifest.model_copy(update={"gate": {**manifest.gate, "rules": silent}}).write(
+        shop.lake.manifest(manifest.delivery_id)
+    )
+    assert mirror(shop.lake, database) == []
+    assert recorded(database) == []
+
+
 def test_a_verdict_older_than_suites_is_recorded(
     shop: Settings, database: Engine, published: Callable[..., str]
 ) -> None:

@@ -100,9 +100,18 @@ def test_a_limit_is_a_reasons_own(judge: Judge) -> None:
 def test_few_rows_are_not_judged_by_shares(judge: Judge) -> None:
     result = judge([{"price": -1}] * 40, rows=49)
     assert result.passed
-    [left_out] = [rule for rule in result.rules if rule.suite == "source-canonical"]
+    left_out, found = (rule for rule in result.rules if rule.suite == "source-canonical")
+    assert (found.rule, found.success, found.failing, found.rows) == ("all_refused", True, 40, 49)
     assert (left_out.rule, left_out.evaluated, left_out.why) == ("shares", False, "49 raw rows; 50 are needed")
     assert not judge([{"price": -1}] * 40, rows=50).passed
+
+
+@pytest.mark.parametrize("rows", [1, 3, 60])
+def test_a_delivery_without_one_good_row_is_stopped_however_small(judge: Judge, rows: int) -> None:
+    result = judge([{"price": "?"}] * rows, rows=rows)
+    assert "all_refused" in result.failed
+    with pytest.raises(PartitionRefused, match=rf"all_refused \({rows} rows\)"):
+        result.insist()
 
 
 def test_a_published_delivery_is_judged_from_its_quarantine(shop: Settings, judge: Judge) -> None:

@@ -22,7 +22,7 @@ from validation.suites import (
 FILES = {"1": "aae7dabfa72a"}
 EVENTS = {"1": "d616f7ce82c5", "2": "7f17b27c6e19"}
 HISTORY = {"1": "9ce9662132aa"}
-SOURCE = {"1": "298aac2e66b5"}
+SOURCE = {"1": "298aac2e66b5", "2": "711c01998e1c"}
 
 ODD = Source(name="odd", required=(), columns={}, reasons=(("odd", "true"),))
 
