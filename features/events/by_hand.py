@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from features.events.delivery import delivery_id, describe, known_since
 from features.events.ingest import ingest
@@ -15,7 +15,13 @@ from infra.spill import spilling
 
 
 def take_files(
-    settings: Settings, places: Sequence[str], *, source: str | None = None, span: Span | None = None, bulk: bool = True
+    settings: Settings,
+    places: Sequence[str],
+    *,
+    source: str | None = None,
+    span: Span | None = None,
+    bulk: bool = True,
+    say: Callable[[str], None] = print,
 ) -> Manifest:
     """Stage what lies at ``places`` (paths, folders, globs, URLs) as one delivery.
 
@@ -23,6 +29,7 @@ def take_files(
         source: name of the adapter; None: found from the files' columns.
         span: the days that it is for; None: all of those in it, as a bulk history.
         bulk: whether ``span`` is a history rather than a day that has just ended.
+        say: told what a person should know about days that were found.
 
     Raises:
         DeliveryError: nothing is there, it cannot be read as a whole, or it does not say where it comes from.
@@ -30,7 +37,7 @@ def take_files(
     with spilling(settings) as folder:
         brought = bring(places, folder)
         named = source or find_source(settings, brought.files).name
-        days = span or find_span(settings, named, brought.files)
+        days = span or find_span(settings, named, brought.files, say)
         delivery = delivery_id(named, describe(brought.files, settings.unpacked_bytes), days)
         return ingest(
             settings,

@@ -102,7 +102,8 @@ def _stage(
     from features.events.by_hand import take_files
 
     if places:
-        manifest = take_files(settings, places, source=source, span=span, bulk=bulk)
+        with notes_to_stderr():
+            manifest = take_files(settings, places, source=source, span=span, bulk=bulk)
         return [manifest.delivery_id], manifest.span
     if span is None:
         raise ValueError("without files the days are named")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import pairwise
@@ -25,8 +26,12 @@ from infra.partitions import Span, day_of
 from infra.settings import Settings
 from infra.spill import spilling
 
-#: Days without a row between two rows of one delivery; more is a wrong clock, not a shop.
+#: Days without a row between two rows of one delivery that are worth a word.
+LONG_GAP: Final = 31
+#: More is a wrong clock, not a shop.
 LONGEST_GAP: Final = 366
+#: Of rows whose clock was wrong, in a delivery whose days are clear all the same.
+STRAYS: Final = 0.01
 
 
 def find_source(settings: Settings, files: Sequence[Path]) -> Source:
@@ -40,8 +45,13 @@ def find_source(settings: Settings, files: Sequence[Path]) -> Source:
         return source_of([text_file(connection, path, headerless) for path in files])
 
 
-def find_span(settings: Settings, source: str, files: Sequence[Path]) -> Span:
+def find_span(settings: Settings, source: str, files: Sequence[Path], say: Callable[[str], None]) -> Span:
     """The days from the first to the last readable time of the log in ``files``, days that are over.
+
+    Of rows that lie years apart those count that lie together, if they are nearly all.
+
+    Args:
+        say: told what a person should know about the days.
 
     Raises:
         DeliveryError: no time can be read, or the times lie years apart.
@@ -51,37 +61,59 @@ def find_span(settings: Settings, source: str, files: Sequence[Path]) -> Span:
     with _connected(settings) as connection:
         headerless = [adapter.headerless] if adapter.headerless else []
         found = sort_files(adapter, [text_file(connection, path, headerless) for path in files])
-        days: set[date] = set()
+        rows: Counter[date] = Counter()
         for _, file in found.events:
-            days |= _days(connection, adapter, file, today)
-    over = sorted(days)
-    if not over:
+            rows += _rows(connection, adapter, file, today)
+    if not rows:
         raise DeliveryError(
             f"No time before {today} can be read in {files[0]}.",
             "Check the column of the time, or name the days with --day, or --start and --end.",
         )
-    for before, after in pairwise(over):
-        if (after - before).days > LONGEST_GAP:
+    return _span(rows, say)
+
+
+def _span(rows: Counter[date], say: Callable[[str], None]) -> Span:
+    periods = _periods(sorted(rows))
+    gaps = [f"{before[-1]} and {after[0]}" for before, after in pairwise(periods)]
+    if any((after[0] - before[-1]).days > LONGEST_GAP for before, after in pairwise(periods)):
+        core = max(periods, key=lambda days: sum(rows[day] for day in days))
+        strays = rows.total() - sum(rows[day] for day in core)
+        if strays > STRAYS * rows.total():
             raise DeliveryError(
-                f"The rows lie years apart: none between {before} and {after}.",
+                f"The rows lie years apart: none between {', '.join(gaps[:3])}.",
                 "Name the days that the delivery is for with --start and --end; others become late or early rows.",
             )
-    return Span(over[0], over[-1] + timedelta(days=1))
+        say(f"The days are {core[0]} to {core[-1]}; {strays} rows lie far from them and become late or early rows.")
+        return Span(core[0], core[-1] + timedelta(days=1))
+    if gaps:
+        say(f"No row lies between {', '.join(gaps[:3])}: these days will be closed without rows.")
+        say("If a wrong clock is the reason, name the days with --start and --end.")
+    return Span(periods[0][0], periods[-1][-1] + timedelta(days=1))
 
 
-def _days(connection: duckdb.DuckDBPyConnection, source: Source, file: TextFile, today: date) -> set[date]:
-    """The shop's days of the rows of a log, as far as they are over and no nonsense."""
+def _periods(days: Sequence[date]) -> list[list[date]]:
+    """Days in order, cut where more than ``LONG_GAP`` lie between two."""
+    periods = [[days[0]]]
+    for before, after in pairwise(days):
+        if (after - before).days > LONG_GAP:
+            periods.append([])
+        periods[-1].append(after)
+    return periods
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, source: Source, file: TextFile, today: date) -> Counter[date]:
+    """How many rows of a log the shop's days have, as far as they are over and no nonsense."""
     cells = Cells(Loaded("", {column: f"clean({name(column)})" for column in file.columns}, {0: file}))
     moment = source.columns[OCCURRED_AT].format_map(cells)
     try:
         rows = connection.execute(f"""
-            SELECT DISTINCT day FROM (
+            SELECT day, count(*) FROM (
                 SELECT CAST(moment({moment}) AS DATE) AS day FROM (SELECT 0 AS {FILE}, * FROM ({file.query})))
-            WHERE day BETWEEN DATE '1990-01-01' AND DATE '{today - timedelta(days=1)}'
+            WHERE day BETWEEN DATE '1990-01-01' AND DATE '{today - timedelta(days=1)}' GROUP BY day
         """).fetchall()
     except READ_ERRORS as error:
         raise unreadable(file.path, error, opened) from error
-    return {row[0] for row in rows}
+    return Counter(dict(rows))
 
 
 @contextmanager

@@ -203,6 +203,25 @@ def test_rows_years_apart_ask_for_the_days(taken: Any, tmp_path: Path) -> None:
         taken(log)
 
 
+def test_strays_years_apart_are_told_and_become_late_or_early_rows(
+    taken: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, rows = tmp_path / "log.csv", [f"i{n},view,2010-11-{1 + n % 9:02}" for n in range(400)]
+    strays = ["a,view,2005-07-01", "b,view,2010-09-20", "c,view,2010-12-20"]
+    log.write_text("item_id,event_type,occurred_at\n" + "\n".join([*rows, *strays]) + "\n")
+    manifest = taken(log)
+    assert str(manifest.span) == "2010-11-01..2010-11-10"
+    assert (manifest.accepted, manifest.early, manifest.quarantined_by_reason) == (400, 1, {"too_late": 2})
+    assert "The days are 2010-11-01 to 2010-11-09; 3 rows lie far from them" in capsys.readouterr().out
+
+
+def test_a_gap_of_more_than_a_month_is_told(taken: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("item_id,event_type,occurred_at\na,view,2010-01-01\na,view,2010-11-01\n")
+    assert str(taken(log).span) == "2010-01-01..2010-11-02"
+    assert "No row lies between 2010-01-01 and 2010-11-01" in capsys.readouterr().out
+
+
 def test_a_log_without_a_readable_time_is_refused(taken: Any, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("item_id,event_type,occurred_at\na,view,yesterday\n")
