@@ -107,8 +107,7 @@ def ingest(
 def _parsed(
     connection: duckdb.DuckDBPyConnection, settings: Settings, source: Source, files: Sequence[Path], manifest: Manifest
 ) -> Parsed:
-    headerless = [source.headerless] if source.headerless else []
-    found = sort_files(source, [text_file(connection, path, headerless) for path in files])
+    found = sort_files(source, [text_file(connection, path, [source]) for path in files])
     bounds = Bounds(horizon=min(settings.shop_clock().now(), manifest.delivered_at), currency=settings.currency)
     return parse(connection, source, found, bounds)
 

@@ -17,7 +17,7 @@ _SPACES: Final = r"[\s\x{00a0}\x{2000}-\x{200b}\x{202f}\x{3000}\x{feff}]+"
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the functions that ``written`` calls; once a connection, since looking for them costs more."""
-    for name, function in (("nfkc", _nfkc), ("segmented", _segmented)):
+    for name, function in (("nfkd", _nfkd), ("segmented", _segmented)):
         connection.create_function(name, function, ["VARCHAR"], "VARCHAR", type="arrow")
 
 
@@ -28,7 +28,7 @@ def written(column: str, how: Text) -> str:
         value = f"nfc_normalize({value})"
     if how.unicode == "NFKC":
         # plain ASCII is what it is, and most text is that
-        value = f"CASE WHEN strlen({value}) = length({value}) THEN {value} ELSE nfkc({value}) END"
+        value = f"CASE WHEN strlen({value}) = length({value}) THEN {value} ELSE nfc_normalize(nfkd({value})) END"
     if how.case == "lower":
         value = f"lower({value})"
     if how.segment:
@@ -38,8 +38,9 @@ def written(column: str, how: Text) -> str:
     return value
 
 
-def _nfkc(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_normalize(texts, form="NFKC")
+def _nfkd(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    # Arrow decomposes and never composes, whatever the form is called
+    return pc.utf8_normalize(texts, form="NFKD")
 
 
 def _segmented(texts: pa.ChunkedArray) -> pa.Array:

@@ -41,8 +41,7 @@ def find_source(settings: Settings, files: Sequence[Path]) -> Source:
         DeliveryError: they fit none, or several.
     """
     with _connected(settings) as connection:
-        headerless = [source.headerless for source in SOURCES.values() if source.headerless]
-        return source_of([text_file(connection, path, headerless) for path in files])
+        return source_of([text_file(connection, path, list(SOURCES.values())) for path in files])
 
 
 def find_span(settings: Settings, source: str, files: Sequence[Path], say: Callable[[str], None]) -> Span:
@@ -59,8 +58,7 @@ def find_span(settings: Settings, source: str, files: Sequence[Path], say: Calla
     adapter = source_named(source)
     today = day_of(settings.shop_clock().now(), settings.zone)
     with _connected(settings) as connection:
-        headerless = [adapter.headerless] if adapter.headerless else []
-        found = sort_files(adapter, [text_file(connection, path, headerless) for path in files])
+        found = sort_files(adapter, [text_file(connection, path, [adapter]) for path in files])
         rows: Counter[date] = Counter()
         for _, file in found.events:
             rows += _rows(connection, adapter, file, today)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from features.events.reading.packed import GZIP, PACK_ERRORS, ZSTD, opened
 from features.events.reading.unreadable import READ_ERRORS, unreadable
 from features.events.scratch import name, text
-from features.events.sources.source import Headerless
+from features.events.sources.source import Source
 from infra.errors import DeliveryError
 
 _KINDS: Final = (".csv", ".jsonl", ".ndjson", ".json")
@@ -25,6 +26,7 @@ DATA_SUFFIXES: Final = (".parquet", *(f"{kind}{packing}" for kind in _KINDS for 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 # a file under dt=…/ would get a column dt
 _PLAIN: Final = "hive_partitioning = false"
+_BLOCK: Final = 1 << 20
 _LINE: Final = 2_000_000  # bytes; as long as DuckDB lets a line be
 
 
@@ -37,11 +39,11 @@ class TextFile:
     query: str
 
 
-def text_file(connection: duckdb.DuckDBPyConnection, path: Path, headerless: Sequence[Headerless] = ()) -> TextFile:
+def text_file(connection: duckdb.DuckDBPyConnection, path: Path, sources: Sequence[Source]) -> TextFile:
     """Look at a file's columns.
 
     Args:
-        headerless: kinds of CSV files without a header that it may be.
+        sources: where it may come from.
 
     Raises:
         DeliveryError: the file is empty, broken, or not what its name says.
@@ -54,7 +56,7 @@ def text_file(connection: duckdb.DuckDBPyConnection, path: Path, headerless: Seq
     if lowered.endswith(".parquet"):
         file = _parquet(path)
     elif lowered.removesuffix(GZIP).removesuffix(ZSTD).endswith(".csv"):
-        file = _csv(path, headerless)
+        file = _csv(path, sources)
     else:
         file = _json(connection, path)
     _require_once(file)
@@ -93,8 +95,9 @@ def _as_text(field: pa.Field) -> str:
     )
 
 
-def _csv(path: Path, headerless: Sequence[Headerless]) -> TextFile:
+def _csv(path: Path, sources: Sequence[Source]) -> TextFile:
     first = _first_line(path)
+    headerless = [source.headerless for source in sources if source.headerless]
     known = next((kind for kind in headerless if re.fullmatch(kind.first_line, first.strip())), None)
     delimiter = max(_DELIMITERS, key=first.count)
     try:
@@ -104,12 +107,28 @@ def _csv(path: Path, headerless: Sequence[Headerless]) -> TextFile:
     # pandas writes its index under no name
     columns = tuple(column or f"column_{place}" for place, column in enumerate(names))
     types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
+    latin = all(source.latin_1 for source in sources) and not _is_utf8(path)
+    encoding = ", encoding = 'latin-1'" if latin else ""
     # a repeated column would be renamed silently; it is refused by name
     query = (
         f"SELECT * FROM read_csv({text(path)}, header = {str(not known).lower()}, delim = {text(delimiter)}, "
-        f"quote = '\"', escape = '\"', auto_detect = false, columns = {{{types}}}, {_PLAIN})"
+        f"quote = '\"', escape = '\"', auto_detect = false, columns = {{{types}}}, {_PLAIN}{encoding})"
     )
     return TextFile(path, columns, query)
+
+
+def _is_utf8(path: Path) -> bool:
+    decode = getincrementaldecoder("utf-8")().decode
+    try:
+        with opened(path) as stream:
+            while block := stream.read(_BLOCK):
+                decode(block)
+        decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    except PACK_ERRORS as error:
+        raise unreadable(path, error) from error
+    return True
 
 
 def _first_line(path: Path) -> str:

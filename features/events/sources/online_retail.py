@@ -6,7 +6,7 @@ pounds a piece and become pence. The country is dropped: it belongs to the custo
 place for it.
 
 Both years are read: the second one is spelled ``InvoiceNo``, ``UnitPrice``, ``CustomerID``, and one copy
-of it writes ``12/1/2010 8:26``, month first. Copies go round without invoices or stock codes. An item
+of it is Latin-1 and writes ``12/1/2010 8:26``, month first. Copies go round without invoices or stock codes. An item
 without a code is known by its description, and the lines of one customer (or guest) at one minute are one
 basket. Without both codes and descriptions, or without quantity, date, price or customer, nothing can be
 derived.
@@ -76,6 +76,7 @@ ONLINE_RETAIL: Final = Source(
         PRICE: f"minor({_PRICE})",
     },
     item={TITLE: "{Description}"},
+    latin_1=True,
     reasons=(
         (NOT_A_PRODUCT, _NOT_A_PRODUCT),
         (CANCELLATION_NOT_NEGATIVE, f"{_CANCELLED} AND NOT starts_with({{Quantity}}, '-')"),

@@ -66,6 +66,7 @@ class Source:
         catalogue: files that describe items, which may lie beside the events.
         tree: files that name categories' parents, which may lie beside them too.
         headerless: how files of events without a header are known.
+        latin_1: CSV files that are not UTF-8 are Latin-1, as which the log was published.
     """
 
     name: str
@@ -78,3 +79,4 @@ class Source:
     catalogue: tuple[Catalogue, ...] = ()
     tree: CategoryTree | None = None
     headerless: Headerless | None = None
+    latin_1: bool = False

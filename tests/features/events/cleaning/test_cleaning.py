@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -179,6 +180,12 @@ def test_texts_are_written_one_way(cleaned: Any, shop: Settings) -> None:
     [item] = pq.ParquetFile(mall.lake.items(manifest.delivery_id)).read().to_pylist()
     assert (event["text"], item["title"], item["brand"]) == ("ABC", "RED MUG", "first")
     assert manifest.cleaned == {name: {"rewritten": 1} for name in ("title", "brand", "text")}
+
+
+@pytest.mark.parametrize("text", ["CAF\u00c9", "CAFE\u0301", "\u212b", "\ud55c\uae00", "\u1e9b\u0323", "\uff76\uff9e"])
+def test_unicode_is_composed(cleaned: Any, shop: Settings, text: str) -> None:
+    _, [event], _ = cleaned([{**VIEW, "event_type": "review", "text": text}])
+    assert event["text"] == unicodedata.normalize("NFKC", text)
 
 
 def test_texts_may_be_lower_case_and_segmented(cleaned: Any) -> None:

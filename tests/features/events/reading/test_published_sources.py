@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_online_retail_in_both_spellings(taken: Any, log: Any) -> None:
     assert log(second, "session_id", "price", "occurred_at") == [
         ("536365", 255, datetime(2010, 12, 1, 8, 26, tzinfo=UTC))
     ]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_online_retail_in_latin_1_as_it_goes_round(taken: Any, items: Any, tmp_path: Path, packing: str) -> None:
+    log = tmp_path / f"data.csv{packing}"
+    content = (PUBLISHED / "online_retail" / "second_year.csv").read_text().splitlines()
+    content[1] = content[1].replace(content[1].split(",")[2], "CAF\xc9 SIGN \xa31")
+    written = ("\n".join(content) + "\n").encode("latin-1")
+    log.write_bytes(gzip.compress(written) if packing else written)
+    manifest = taken(log)
+    assert (manifest.source, manifest.accepted) == ("online-retail", 1)
+    assert items(manifest, "title") == [("CAF\xc9 SIGN \xa31",)]
 
 
 def test_both_spellings_in_one_delivery(taken: Any) -> None:
