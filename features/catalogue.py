@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.events.manifest import published
 from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM_ID, PRICE, TITLE, VALID_FROM
-from features.events.scratch import listing, text
+from features.events.scratch import read_parquet, text
 from infra.settings import Settings
 
 FIRST_SEEN: Final = "first_seen"
@@ -52,7 +52,7 @@ def catalogue(settings: Settings, known_at: datetime | None = None) -> pa.Table:
             SELECT {ITEM_ID}, {_latest(TITLE)}, coalesce({_latest(CATEGORY, described)}, 'other') AS {CATEGORY},
                 {_latest(BRAND)}, {_latest(PRICE)}, min({VALID_FROM}) AS {FIRST_SEEN}
             FROM (SELECT *, {CATEGORY_PATH}[-1] AS {CATEGORY}, {{since: {VALID_FROM}, said_by: filename}} AS place
-                  FROM read_parquet({listing(list(files))}, filename = true) {until})
+                  FROM {read_parquet(files, "filename")} {until})
             GROUP BY {ITEM_ID} ORDER BY {ITEM_ID}
         """).to_arrow_table()
     return table.rename_columns(CATALOGUE.names).cast(CATALOGUE)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from features.categories import OTHER
 from features.events.manifest import Manifest, published
 from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM_ID, PRICE, TITLE, VALID_FROM
-from features.events.scratch import text
+from features.events.scratch import read_parquet
 from infra.partitions import day_start
 from infra.settings import Settings
 
@@ -56,7 +56,7 @@ def item_history(settings: Settings) -> pa.Table:
             WITH said AS (SELECT {ITEM_ID}, greatest({VALID_FROM}, start) AS since, told, path AS file, {TITLE},
                     CASE WHEN {TITLE} IS NOT NULL OR {CATEGORY_PATH} <> ['{OTHER}'] THEN {CATEGORY_PATH}[-1] END
                     AS {CATEGORY}, {BRAND}, {PRICE}
-                FROM read_parquet([{", ".join(text(path) for _, path in files)}], filename = 'path')
+                FROM {read_parquet([path for _, path in files], "path")}
                 JOIN file USING (path)),
             filled AS (SELECT {ITEM_ID}, since, told, file, {filled} FROM said),
             latest AS (SELECT * FROM filled

@@ -70,7 +70,8 @@ class Lake:
 
     def days_with_events(self) -> list[date]:
         """Days that have a folder of events, closed or not, in order."""
-        return sorted(date.fromisoformat(path.name.removeprefix("dt=")) for path in (self.root / "events").glob("dt=*"))
+        named = (day_named(path.name) for path in (self.root / "events").glob("dt=*"))
+        return sorted(day for day in named if day is not None)
 
     def events(self, day: date, delivery_id: str) -> Path:
         return self.events_day(day) / f"{delivery_id}.parquet"
@@ -143,6 +144,14 @@ class Lake:
     def closed_days(self) -> list[date]:
         """Days whose partition is closed, in order."""
         return sorted(date.fromisoformat(path.stem) for path in (self.root / "partitions").glob("*.json"))
+
+
+def day_named(name: str) -> date | None:
+    """The day of a folder ``dt=DAY``; None: it is called otherwise."""
+    try:
+        return date.fromisoformat(name.removeprefix("dt="))
+    except ValueError:
+        return None
 
 
 def dated(folder: Path) -> list[tuple[date, Path]]:

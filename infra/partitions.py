@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from infra.errors import SettingsError
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
+
 
 @dataclass(frozen=True, order=True)
 class Span:
@@ -18,12 +20,14 @@ class Span:
     end: date
 
     def __post_init__(self) -> None:
+        if self.start.year < _FIRST_YEAR or self.end.year > _LAST_YEAR:
+            raise SettingsError(f"No shop has the days {self.start} to {self.end}.", "Mend the year.")
         if self.end < self.start:
             raise SettingsError(f"The span {self.start} to {self.end} ends before it starts.", "Swap the two dates.")
 
     @classmethod
     def of_day(cls, day: date) -> Span:
-        return cls(day, day + timedelta(days=1))
+        return cls(day, day + timedelta(days=1) if day < date.max else day)
 
     def days(self) -> Iterator[date]:
         for offset in range(len(self)):

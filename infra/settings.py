@@ -194,6 +194,14 @@ class Settings(BaseSettings):
             raise ValueError("sql_url needs sql_query and sql_watermark: what to read, and how to tell what is new")
         return self
 
+    @field_validator("home")
+    @classmethod
+    def _plain_home(cls, value: Path) -> Path:
+        # readers of Parquet take name=value for a column, DuckDB takes ? for the end of a database's name
+        if any(sign in part for part in value.absolute().parts for sign in "=?"):
+            raise ValueError("no folder above or in it may have = or ? in its name; choose another place")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:

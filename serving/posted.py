@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import from_json
 
-from features.events.rules import AMOUNT_LIMIT, ID_LENGTH, RATING_RANGE
+from features.events.rules import AMOUNT_LIMIT, ID_LENGTH, QUANTITY_LIMIT, RATING_RANGE
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
 from serving.problems import FieldError, Problem, field_errors, invalid
 
@@ -54,7 +54,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=ID_LENGTH), AfterVali
 EventType = Annotated[str, AfterValidator(_known_type), Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
 Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(_printable)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT)]
-Pieces = Annotated[int, Field(ge=1, le=AMOUNT_LIMIT)]
+Pieces = Annotated[int, Field(ge=1, le=QUANTITY_LIMIT)]
 Rating = Annotated[float, Field(ge=RATING_RANGE[0], le=RATING_RANGE[1], allow_inf_nan=False)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 

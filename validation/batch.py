@@ -27,7 +27,7 @@ from features.events.schema import (
     QUANTITY,
     USER_ID,
 )
-from features.events.scratch import listing, text
+from features.events.scratch import DAY_OF_FILE, read_parquet, text
 from features.events.staging import staged_day
 from infra.lake import Lake
 from infra.settings import Settings
@@ -85,10 +85,10 @@ def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterato
     with database(settings) as connection:
         connection.execute(f"""
             CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
-                regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS {FILE_DAY},
+                CAST({DAY_OF_FILE} AS VARCHAR) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
                 {f"coalesce({EVENT_ID} IN ({seen}), false)" if seen else "false"} AS {KNOWN}
-            FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false) {own}
+            FROM {read_parquet(files, "filename")} {own}
         """)
         yield connection
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 
 from features.events.reading.parsed import DAY, POSITION, REASONS
 from features.events.schema import DELIVERY_ID
-from features.events.scratch import listing, text
+from features.events.scratch import read_parquet, text
 from features.events.staging import REFUSED
 from features.files import write_table
 from infra.errors import DeliveryError
@@ -81,7 +82,7 @@ class Which:
                 raise DeliveryError(
                     f"{self.row!r} names no refused row.", "Name one as the list does: DELIVERY:POSITION."
                 )
-            parts += [f"{DELIVERY_ID} = {text(delivery)} AND {POSITION} = {int(position)}"]
+            parts += [f"{DELIVERY_ID} = {text(delivery)} AND CAST({POSITION} AS VARCHAR) = {text(position)}"]
         return " AND ".join(parts)
 
 
@@ -110,23 +111,24 @@ def by_reason(lake: Lake, which: Which = Which(state=None)) -> dict[str, int]:
 def decide(
     lake: Lake, rows: pa.Table, state: State, *, at: datetime, actor: str, why: str, into: str | None = None
 ) -> None:
-    """Write down what becomes of ``rows`` (of schema ``QUARANTINE``); the last word counts."""
+    """Write down what becomes of ``rows`` (of schema ``QUARANTINE``); of a row that was replayed that counts."""
     said = {STATE: state, AT: at, ACTOR: actor, WHY: why, INTO: into}
     columns = {
         DELIVERY_ID: rows[DELIVERY_ID].combine_chunks(),
         POSITION: rows[POSITION].combine_chunks(),
         **{name: pa.array([value] * len(rows), DECISION.field(name).type) for name, value in said.items()},
     }
-    digest = f"{at:%Y%m%dT%H%M%S%f}-{state}-{len(lake.decisions())}"
-    write_table(pa.table(columns, DECISION), lake.decision(digest))
+    write_table(pa.table(columns, DECISION), lake.decision(f"{at:%Y%m%dT%H%M%S%f}-{state}-{uuid4().hex[:12]}"))
 
 
 @contextmanager
 def _opened(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the view ``quarantine``."""
-    decided = f"read_parquet({listing(lake.decisions())})" if lake.decisions() else "no_decisions"
-    latest = f"SELECT * FROM {decided} QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY {AT} DESC) = 1"
-    rows = f"read_parquet({listing(_files(lake))})" if _files(lake) else "no_rows"
+    decided = read_parquet(lake.decisions()) if lake.decisions() else "no_decisions"
+    # a replayed row is in the log, whatever somebody decided meanwhile
+    first = f"{STATE} = 'replayed' DESC, {AT} DESC"
+    latest = f"SELECT * FROM {decided} QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY {first}) = 1"
+    rows = read_parquet(_files(lake)) if _files(lake) else "no_rows"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("no_decisions", DECISION.empty_table())

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from features.events.reading.parsed import POSITION, REASONS
-from features.events.scratch import text
+from features.events.scratch import read_parquet, text
 from features.events.staging import REFUSED, STAGED_QUARANTINE
 from infra.lake import Lake
 
@@ -23,7 +23,7 @@ def reasons_in(path: Path) -> dict[str, int]:
     """Rows per reason, most frequent first; a row counts for each of its reasons."""
     with duckdb.connect() as connection:
         counted = connection.execute(f"""
-            SELECT reason, count(*) AS n FROM (SELECT unnest({REASONS}) AS reason FROM read_parquet({text(path)}))
+            SELECT reason, count(*) AS n FROM (SELECT unnest({REASONS}) AS reason FROM {read_parquet([path])})
             GROUP BY reason ORDER BY n DESC, reason
         """).fetchall()
     return dict(counted)
@@ -39,5 +39,5 @@ def refused_in(path: Path, *, reason: str | None = None, limit: int | None = Non
     where = f"WHERE list_contains({REASONS}, {text(reason)})" if reason else ""
     most = f"LIMIT {limit}" if limit is not None else ""
     with duckdb.connect() as connection:
-        found = connection.sql(f"SELECT * FROM read_parquet({text(path)}) {where} ORDER BY {POSITION} {most}")
+        found = connection.sql(f"SELECT * FROM {read_parquet([path])} {where} ORDER BY {POSITION} {most}")
         return found.to_arrow_table().cast(REFUSED)

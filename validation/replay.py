@@ -90,7 +90,8 @@ def _stage(settings: Settings, first: Manifest, rows: list[Row]) -> Manifest:
     )
     with spilling(settings) as folder:
         files = list(_written(folder, rows))
-        delivery = delivery_id(first.source, describe(files, settings.unpacked_bytes), first.span)
+        described = describe(files, settings.unpacked_bytes)
+        delivery = delivery_id(first.source, described, first.span, ids[EVENT_ID].to_pylist())
         return ingest(
             settings,
             first.source,

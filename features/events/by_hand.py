@@ -37,7 +37,7 @@ def take_files(
     with spilling(settings) as folder:
         brought = bring(places, folder)
         named = source or find_source(settings, brought.files).name
-        days = span or find_span(settings, named, brought.files, say)
+        days = span if span is not None else find_span(settings, named, brought.files, say)
         delivery = delivery_id(named, describe(brought.files, settings.unpacked_bytes), days)
         return ingest(
             settings,

@@ -17,14 +17,13 @@ import duckdb
 
 from features.events.log import event_files
 from features.events.schema import EVENT_TYPE, ITEM_ID, OCCURRED_AT, PRICE, SOURCE, USER_ID
-from features.events.scratch import listing
+from features.events.scratch import DAY_OF_FILE, read_parquet
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 
 Profile = dict[str, Any]
 
 _COUNTED: Final = ("rows", "guests", "mix", "items", "new_items", "price")
-_DAY: Final = "CAST(regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS DATE)"
 
 
 def profiles(
@@ -41,8 +40,8 @@ def profiles(
     memory = timedelta(days=settings.gate_history_days)
     earlier = _closed(settings, Span(min(days) - memory, max(days)))
     found = connection.execute(f"""
-        WITH here AS (SELECT *, {_DAY} AS day FROM {_read(files)}),
-        sold AS (SELECT DISTINCT {ITEM_ID}, {_DAY} AS day FROM {_read([*files, *earlier])}),
+        WITH here AS (SELECT *, {DAY_OF_FILE} AS day FROM {_read(files)}),
+        sold AS (SELECT DISTINCT {ITEM_ID}, {DAY_OF_FILE} AS day FROM {_read([*files, *earlier])}),
         seen AS (SELECT *, lag(day) OVER (PARTITION BY {ITEM_ID} ORDER BY day) AS last FROM sold)
         SELECT day, {SOURCE}, count(*) AS rows, count(*) FILTER ({USER_ID} IS NULL) AS guests,
             histogram({EVENT_TYPE}) AS mix, count(DISTINCT {ITEM_ID}) AS items,
@@ -62,7 +61,7 @@ def _closed(settings: Settings, span: Span) -> list[Path]:
 
 
 def _read(files: Sequence[Path]) -> str:
-    return f"read_parquet({listing(list(dict.fromkeys(files)))}, filename = true, hive_partitioning = false)"
+    return read_parquet(dict.fromkeys(files), "filename")
 
 
 def _profile(settings: Settings, row: Profile) -> Profile:

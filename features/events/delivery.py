@@ -57,9 +57,13 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def delivery_id(source: str, files: Sequence[SourceFile], span: Span) -> str:
-    """The same content for the same span is the same delivery, whatever its files are called."""
-    content = "\n".join((source, str(span), *(file.sha256 for file in files)))
+def delivery_id(source: str, files: Sequence[SourceFile], span: Span, old_ids: Sequence[str] = ()) -> str:
+    """The same content for the same span is the same delivery, whatever its files are called.
+
+    Args:
+        old_ids: of rows that come out of the quarantine: two may be equal but for their ids.
+    """
+    content = "\n".join((source, str(span), *(file.sha256 for file in files), *old_ids))
     return f"{source}-{span.start:%Y%m%d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -69,13 +73,18 @@ def known_since(settings: Settings, delivery: str, folder: Path | None) -> datet
     Raises:
         DeliveryError: ``_delivery.json`` cannot be read, or its moment lacks an offset.
     """
-    said = delivered_at(folder) if folder else None
+    said, now = delivered_at(folder) if folder else None, settings.shop_clock().now()
+    if said is not None and said > now:
+        raise DeliveryError(
+            f"{folder} says that it was delivered at {said.isoformat()}, and the shop's clock shows {now.isoformat()}.",
+            "Mend the marker _delivery.json, or delete it.",
+        )
     if said is not None:
         return said
     lake = settings.lake
     if (lake.staging(delivery) / STAGED_MANIFEST).exists() or lake.manifest(delivery).exists():
         return read_manifest(lake, delivery).delivered_at
-    return settings.shop_clock().now()
+    return now
 
 
 def _describe(path: Path, unpacked_bytes: int) -> SourceFile:
@@ -86,9 +95,8 @@ def _describe(path: Path, unpacked_bytes: int) -> SourceFile:
                 digest.update(block)
     except OSError as error:
         raise _unopened(path, error) from error
-    if packed(path):
-        require_whole(path, unpacked_bytes)
-    return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
+    content = require_whole(path, unpacked_bytes) if packed(path) else ""
+    return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest(), content=content)
 
 
 def _unopened(path: Path, error: OSError) -> DeliveryError:

@@ -26,6 +26,7 @@ from features.events.reading.query import Bounds
 from features.events.reading.relations import text_file
 from features.events.reasons import RULE_VERSION
 from features.events.route import counts, days_of, others, route
+from features.events.schema import EVENT_ID
 from features.events.scratch import scratch
 from features.events.sources import Source, source_named
 from features.events.staging import LEFT_OUT, write_aliases, write_events, write_quarantine
@@ -72,7 +73,7 @@ def ingest(
     before = stamps(files)
     described = describe(files, settings.unpacked_bytes)
     manifest = Manifest(
-        delivery_id=delivery_id(source, described, span),
+        delivery_id=delivery_id(source, described, span, replayed[EVENT_ID].to_pylist() if replayed else ()),
         source=source,
         files=described,
         span_start=span.start,
@@ -141,7 +142,13 @@ def _routed(
         repeats_are_events=source.repeats_are_events,
         old_ids=replayed,
     )
-    accounted = manifest.model_copy(update={"rows_in": rows_in, **counts(connection)})
+    counted = counts(connection)
+    # days to which the same delivery brought rows by other rules are to be written again, without them
+    before = known(settings.lake, manifest.delivery_id)
+    accounted = manifest.model_copy(update={"rows_in": rows_in, **counted})
+    gone = set(before.days if before else ()) - set(accounted.days)
+    late = {**dict.fromkeys(sorted(gone), 0), **accounted.late_by_day}
+    accounted = accounted.model_copy(update={"late_by_day": late})
     accounted.check_sum()
     return accounted
 
@@ -155,7 +162,7 @@ def _assumed(settings: Settings, manifest: Manifest) -> dict[date, datetime]:
 
 
 def _copies(files: tuple[SourceFile, ...]) -> tuple[int, ...]:
-    digests = [file.sha256 for file in files]
+    digests = [file.content or file.sha256 for file in files]
     return tuple(digests[:number].count(digest) for number, digest in enumerate(digests))
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from features.events.manifest import Closed
 from features.events.reading.relations import DATA_SUFFIXES
+from features.events.sources import source_named
 from infra.errors import DeliveryError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span, require_over
@@ -69,7 +70,7 @@ def find_files(settings: Settings, source: str, day: date | None, *, quiet: str 
             f"{folder} holds {files[0].name} and the marker {CLOSED_MARKER}, which says that there is no data.",
             f"Delete {CLOSED_MARKER} to take the file, or the file to leave the day without rows.",
         )
-    reason = (folder / CLOSED_MARKER).read_text(encoding="utf-8").strip()
+    reason = (folder / CLOSED_MARKER).read_text(encoding="utf-8", errors="replace").strip()
     return Found(folder, (), ignored, "skipped" if reason else "empty", reason or "the shop was closed")
 
 
@@ -82,16 +83,20 @@ def data_files(folder: Path) -> tuple[Path, ...]:
 def published_from(folder: Path) -> str | None:
     """The delivery whose files lay in a landing folder until they had their time."""
     marker = folder / PUBLISHED_MARKER
-    return str(read_json(marker)["delivery_id"]) if marker.exists() else None
+    try:
+        return str(read_json(marker)["delivery_id"]) if marker.exists() else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DeliveryError(f"{marker} cannot be used: {error!r}.", "Delete it, and put the files back.") from error
 
 
 def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
     """Release a day that cannot be had: mark it as without rows, for a stated reason.
 
     Raises:
-        DeliveryError: no reason, or the day has files.
+        DeliveryError: no reason, no such source, or the day has files.
     """
     require_over(Span.of_day(day), settings.shop_clock().now(), settings.zone)
+    source_named(source)  # which may not be spelled wrong: the day would wait on
     folder = settings.lake.landing_day(source, day)
     if not reason.strip():
         raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")
@@ -115,11 +120,11 @@ def delivered_at(folder: Path) -> datetime | None:
         moment = datetime.fromisoformat(read_json(marker)["delivered_at"])
         if moment.tzinfo is None:
             raise ValueError("the moment has no offset")
-    except (ValueError, KeyError, TypeError) as error:
+        return moment.astimezone(UTC)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DeliveryError(
             f"{marker} cannot be used: {error!r}.", 'Write {"delivered_at": "2010-12-10T01:00:00+00:00"} or delete it.'
         ) from error
-    return moment.astimezone(UTC)
 
 
 def _mend(folder: Path, day: date | None) -> str:

@@ -21,13 +21,14 @@ Closed = Literal["rows", "empty", "skipped"]
 
 
 class SourceFile(BaseModel):
-    """One file of a delivery: its name, its size in bytes and the digest of its content."""
+    """One file of a delivery: its name, its size in bytes and its digest; ``content``: that of what is packed in it."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     bytes: int
     sha256: str
+    content: str = ""
 
 
 class Manifest(BaseModel):

@@ -12,6 +12,7 @@ from features.events.rules import (
     BEFORE_1990,
     CURRENCY_UNREADABLE,
     DWELL_NEGATIVE,
+    DWELL_UNREADABLE,
     ID_TOO_LONG,
     ID_UNREADABLE,
     IN_THE_FUTURE,
@@ -34,7 +35,6 @@ TIME_MISSING: Final = "time_missing"
 TIME_UNREADABLE: Final = "time_unreadable"
 #: An hour that was left out when the shop's clocks went forward.
 TIME_SKIPPED: Final = "time_skipped"
-DWELL_UNREADABLE: Final = "dwell_unreadable"
 RATING_UNREADABLE: Final = "rating_unreadable"
 POSITION_UNREADABLE: Final = "position_unreadable"
 #: Given when a row is routed, after duplicates are known.
@@ -74,7 +74,7 @@ COMMON: Final = (
     (PRICE_UNREADABLE, f"{_unreadable(PRICE)} OR {refused_for(PRICE_UNREADABLE)}"),
     (PRICE_NEGATIVE, refused_for(PRICE_NEGATIVE)),
     (CURRENCY_UNREADABLE, refused_for(CURRENCY_UNREADABLE)),
-    (DWELL_UNREADABLE, _unreadable(DWELL_MS)),
+    (DWELL_UNREADABLE, f"{_unreadable(DWELL_MS)} OR {refused_for(DWELL_UNREADABLE)}"),
     (DWELL_NEGATIVE, refused_for(DWELL_NEGATIVE)),
     (RATING_UNREADABLE, _unreadable(RATING)),
     (RATING_OUT_OF_RANGE, refused_for(RATING_OUT_OF_RANGE)),

@@ -13,7 +13,7 @@ from features.events.log import present
 from features.events.reading.parsed import CONTENT, DAY, FILE, POSITION, REASONS
 from features.events.reasons import TOO_LATE
 from features.events.schema import DELIVERY_ID, EVENT_ID
-from features.events.scratch import listing, text
+from features.events.scratch import read_parquet, text
 from infra.lake import Lake
 from infra.partitions import Span
 
@@ -49,27 +49,33 @@ def route(
         old_ids: of rows that come out of the quarantine: position, and the id that they had in it.
     """
     today = f"coalesce({EVENT_ID}, {CONTENT})"
-    if repeats_are_events:
+    if old_ids is not None:
+        # of equal rows that come back one by one each keeps the number that it had among them
+        today = f"coalesce({EVENT_ID}, {CONTENT} || regexp_extract(old_id, '^[0-9a-f]+(-\\d+)$', 1), {CONTENT})"
+    elif repeats_are_events:
         # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
         again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
         today = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
-    connection.execute(f"CREATE TEMP TABLE old_ids ({POSITION} BIGINT, {EVENT_ID} VARCHAR)")
+    connection.execute(f"CREATE TEMP TABLE old_ids ({POSITION} BIGINT, old_id VARCHAR)")
     if old_ids is not None:  # not always: looking at an Arrow table imports pandas
         connection.register("given_ids", old_ids)
         connection.execute(f"INSERT INTO old_ids SELECT {POSITION}, {EVENT_ID} FROM given_ids")
     connection.execute(f"""
         CREATE TEMP TABLE identified AS
-        WITH named AS (SELECT {POSITION}, {DAY}, {REASONS}, {today} AS today FROM {CLEANED})
-        SELECT {POSITION}, {DAY}, {REASONS}, coalesce({EVENT_ID}, today) AS {EVENT_ID},
-            CASE WHEN {EVENT_ID} <> today THEN today END AS {ALIAS}
-        FROM named LEFT JOIN old_ids USING ({POSITION})
+        WITH named AS (
+            SELECT {POSITION}, {DAY}, {REASONS}, old_id, {today} AS today
+            FROM {CLEANED} LEFT JOIN old_ids USING ({POSITION}))
+        SELECT {POSITION}, {DAY}, {REASONS}, coalesce(old_id, today) AS {EVENT_ID},
+            CASE WHEN old_id <> today THEN today END AS {ALIAS}
+        FROM named
     """)
     # ids that come twice are few: to find them is cheaper than to number all
     connection.execute(f"""
         CREATE TEMP TABLE {ROUTED} AS
         WITH seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
         twice AS (
-            SELECT {EVENT_ID}, min({POSITION}) AS first FROM identified WHERE {REASONS} IS NULL
+            SELECT {EVENT_ID}, min({POSITION}) AS first FROM identified
+            WHERE {REASONS} IS NULL AND {DAY} >= DATE {text(span.start - timedelta(days=late_days))}
             GROUP BY {EVENT_ID} HAVING count(*) > 1),
         counted AS (
             SELECT identified.*, coalesce({POSITION} > first, false)
@@ -104,10 +110,9 @@ def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ..
     aliases = [path for path in lake.all_aliases() if path.stem != delivery_id]
     parts = []
     if files:
-        read = f"read_parquet({listing(list(files))}, hive_partitioning = false)"
-        parts.append(f"SELECT {EVENT_ID} FROM {read} WHERE {DELIVERY_ID} <> {text(delivery_id)}")
+        parts.append(f"SELECT {EVENT_ID} FROM {read_parquet(files)} WHERE {DELIVERY_ID} <> {text(delivery_id)}")
     if aliases:
-        parts.append(f"SELECT {EVENT_ID} FROM read_parquet({listing(list(aliases))})")
+        parts.append(f"SELECT {EVENT_ID} FROM {read_parquet(aliases)}")
     return " UNION ALL ".join(parts)
 
 

@@ -30,8 +30,10 @@ from features.events.schema import (
 
 ID_LENGTH: Final = 256
 RATING_RANGE: Final = (0, 10)
-#: More pieces or minor units than this is a slip, and their product must fit 64 bits.
+#: More minor units, or milliseconds, is a slip.
 AMOUNT_LIMIT: Final = 1_000_000_000
+#: More pieces are a slip too; what nine thousand such events cost together fits 64 bits.
+QUANTITY_LIMIT: Final = 1_000_000
 EARLIEST: Final = datetime.fromisoformat("1990-01-01T00:00:00+00:00")
 
 BEFORE_1990: Final = "before_1990"
@@ -46,6 +48,7 @@ QUANTITY_NOT_POSITIVE: Final = "quantity_not_positive"
 PRICE_UNREADABLE: Final = "price_unreadable"
 PRICE_NEGATIVE: Final = "price_negative"
 CURRENCY_UNREADABLE: Final = "currency_unreadable"
+DWELL_UNREADABLE: Final = "dwell_unreadable"
 DWELL_NEGATIVE: Final = "dwell_negative"
 RATING_OUT_OF_RANGE: Final = "rating_out_of_range"
 
@@ -97,11 +100,12 @@ ROW_RULES: Final = (
     *(_not_too_long(column) for column in _IDS),
     # control characters: nobody typed them, few stores and no address hold them
     *(_like(f"{column}_unreadable", column, r"\A[^\x00-\x1f\x7f-\x9f]*\Z", ID_UNREADABLE) for column in _IDS),
-    between("quantity_too_large", QUANTITY, None, AMOUNT_LIMIT, reason=QUANTITY_UNREADABLE),
+    between("quantity_too_large", QUANTITY, None, QUANTITY_LIMIT, reason=QUANTITY_UNREADABLE),
     between(QUANTITY_NOT_POSITIVE, QUANTITY, 1, None, reason=QUANTITY_NOT_POSITIVE),
     between("price_too_large", PRICE, None, AMOUNT_LIMIT, reason=PRICE_UNREADABLE),
     between(PRICE_NEGATIVE, PRICE, 0, None, reason=PRICE_NEGATIVE),
     _like(CURRENCY_UNREADABLE, CURRENCY, r"\A[A-Z][A-Z][A-Z]\Z", CURRENCY_UNREADABLE),
+    between("dwell_too_large", DWELL_MS, None, AMOUNT_LIMIT, reason=DWELL_UNREADABLE),
     between(DWELL_NEGATIVE, DWELL_MS, 0, None, reason=DWELL_NEGATIVE),
     between(RATING_OUT_OF_RANGE, RATING, *RATING_RANGE, reason=RATING_OUT_OF_RANGE),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,8 @@ from infra.errors import MachineError
 from infra.settings import Settings
 
 _NAME: Final = "scratch.duckdb"
+#: SQL for the day in a file's name or in that of its folder, the innermost; null where there is none.
+DAY_OF_FILE: Final = r"TRY_CAST(regexp_extract(filename, '.*dt=(\d+-\d+-\d+)', 1) AS DATE)"
 
 # Text as it was read becomes a value, or null where it cannot.
 _MACROS: Final = (
@@ -47,6 +49,10 @@ _MACROS: Final = (
     (
         "path(x) AS CASE WHEN starts_with(x, '[') THEN array_to_string(coalesce(TRY_CAST(TRY_CAST(x AS JSON) "
         "AS VARCHAR[][])[1], TRY_CAST(TRY_CAST(x AS JSON) AS VARCHAR[])), ' > ') ELSE x END"
+    ),
+    (
+        "unescaped(x) AS replace(replace(replace(replace(replace(x, '&lt;', '<'), '&gt;', '>'), '&quot;', '\"'), "
+        "'&#39;', ''''), '&amp;', '&')"
     ),
     # what is no amount, or too large for one, stays text that no cast takes for a number of pence
     r"minor(x) AS coalesce(CAST(CAST(round(TRY_CAST(x AS DECIMAL(15, 6)) * 100) AS BIGINT) AS VARCHAR), '?' || x)",
@@ -93,6 +99,16 @@ def text(value: object) -> str:
 def name(value: str) -> str:
     """A name as a quoted SQL identifier."""
     return '"' + value.replace('"', '""') + '"'
+
+
+def read_parquet(files: Iterable[Path], name_as: str = "") -> str:
+    """SQL that reads files; a folder of theirs that is called ``name=value`` gives no column.
+
+    Args:
+        name_as: a column for the name of each row's file.
+    """
+    named = f", filename = '{name_as}'" if name_as else ""
+    return f"read_parquet({listing(list(files))}, hive_partitioning = false{named})"
 
 
 def listing(values: list[Any]) -> str:

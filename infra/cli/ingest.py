@@ -85,7 +85,7 @@ def _span(day: datetime | None, start: datetime | None, end: datetime | None, *,
 
     if day is not None and start is None and end is None:
         return Span.of_day(day.date())
-    if day is None and start is not None and end is not None:
+    if day is None and start is not None and end is not None and start < end:
         return Span(start.date(), end.date())
     if named and day is None and start is None and end is None:
         return None

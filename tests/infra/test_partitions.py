@@ -48,3 +48,9 @@ def test_a_span_is_half_open() -> None:
 def test_a_span_cannot_end_before_it_starts() -> None:
     with pytest.raises(SettingsError, match="ends before it starts"):
         Span(date(2010, 1, 2), date(2010, 1, 1))
+
+
+@pytest.mark.parametrize("day", [date.min, date(1899, 12, 31), date(9001, 1, 1), date.max])
+def test_days_that_no_shop_has_are_refused(day: date) -> None:
+    with pytest.raises(SettingsError, match=f"No shop has the days {day}"):
+        Span.of_day(day)

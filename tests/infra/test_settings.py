@@ -99,3 +99,9 @@ def test_a_database_to_read_needs_a_query_and_a_watermark(tmp_path: Path) -> Non
 def test_loading_makes_nothing(tmp_path: Path) -> None:
     load_settings(tmp_path / "home")
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("name", ["dt=2020-01-01", "brand=acme", "what?"])
+def test_a_home_that_readers_would_take_for_data_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"home: .*may have = or \? in its name"):
+        load_settings(tmp_path / name / "home")

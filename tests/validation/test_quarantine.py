@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from features.events.publish import publish
 from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
-from validation.quarantine import QUARANTINE, Which, by_reason, refused
+from validation.quarantine import QUARANTINE, Which, by_reason, decide, refused
 from validation.replay import Replay, drop, settle, stage_replay
 
 pytestmark = pytest.mark.thorough  # seconds in sum
@@ -231,3 +232,46 @@ def test_rows_that_had_their_time_are_no_longer_found(shop: Settings) -> None:
     assert by_reason(shop.lake) == {"time_unreadable": 1}
     assert refused(shop.lake)["delivery_id"].to_pylist() == [second]
     assert refused(shop.lake, Which(delivery=first)) == QUARANTINE.empty_table()
+
+
+def test_equal_rows_come_back_one_by_one(shop: Settings, mended: Any) -> None:
+    bad = "x,view,2010-12-01 11:00:00,0"
+    first = deliver(shop, "a.csv", [GOOD, bad, bad])
+    mended("quantity_not_positive")
+    for position in (2, 3):
+        replay(shop, Which(row=f"{first}:{position}"))
+    assert len({event["event_id"] for event in log(shop)}) == len(log(shop)) == 3
+    assert len(refused(shop.lake, Which())) == 0
+
+
+def test_equal_rows_of_one_id_each_come_back_one_by_one(shop: Settings, mended: Any) -> None:
+    rows = [f"e{n},x,view,2010-12-01 11:00:00,0" for n in (1, 2)]
+    first = deliver(shop, "a.csv", ["e0,x,view,2010-12-01 10:00:00,1", *rows], header=f"event_id,{HEADER}")
+    mended("quantity_not_positive")
+    for position in (2, 3):
+        replay(shop, Which(row=f"{first}:{position}"))
+    assert sorted(event["event_id"] for event in log(shop)) == ["e0", "e1", "e2"]
+
+
+def test_a_row_that_was_replayed_is_not_dropped_by_who_came_too_late(shop: Settings, mended: Any) -> None:
+    deliver(shop, "a.csv", [GOOD, "x,view,2010-12-01 11:00:00,0"])
+    seen = refused(shop.lake, Which())
+    mended("quantity_not_positive")
+    replay(shop, Which())
+    decide(shop.lake, seen, "dropped", at=datetime(2011, 1, 1, tzinfo=UTC), actor="ben", why="no use")
+    [row] = refused(shop.lake).to_pylist()
+    assert row["state"] == "replayed"
+
+
+def test_two_decisions_of_one_moment_are_both_kept(shop: Settings) -> None:
+    first = deliver(shop, "a.csv", [GOOD, "x,view,never,1", "x,view,ever,1"])
+    rows = [refused(shop.lake, Which(row=f"{first}:{position}")) for position in (2, 3)]
+    with ThreadPoolExecutor(2) as pool:
+        drops = [pool.submit(decide, shop.lake, one, "dropped", at=LATER, actor="ann", why="no use") for one in rows]
+    assert [one.result() for one in drops] == [None, None]
+    assert refused(shop.lake, Which(state="dropped")).num_rows == 2
+
+
+def test_a_position_of_any_length_is_no_error(shop: Settings) -> None:
+    first = deliver(shop, "a.csv", [GOOD, "x,view,never,1"])
+    assert refused(shop.lake, Which(row=f"{first}:{'9' * 44}")).num_rows == 0

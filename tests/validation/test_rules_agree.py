@@ -35,7 +35,7 @@ FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 IDS = st.sampled_from(
     [None, "a", "b", "c", "ü" * 256, "é" * 257, "😀" * 256, "x" * 300, "O'Brien", "", "a\x00", "\na", "a\x85"]
 )
-AMOUNTS = st.sampled_from([None, 1, 0, -1, 10**9, 10**9 + 1, 2**63 - 1, -(2**63)])
+AMOUNTS = st.sampled_from([None, 1, 0, -1, 10**6, 10**6 + 1, 10**9, 10**9 + 1, 2**63 - 1, -(2**63)])
 TIMES = st.sampled_from(
     [
         datetime(2010, 12, 1, 10, tzinfo=UTC),
@@ -112,9 +112,10 @@ def every_violation(row: Callable[..., Row]) -> list[Row]:
         {"event_type": "dance"},
         *({"item_id": None, "event_type": kind} for kind in (None, "dance", "view", "search", "login")),
         *({column: value} for column in IDENTIFIERS for value in ("x" * 257, "a\x00b", "a\x7f")),
-        *({"quantity": value} for value in (0, -1, 10**9 + 1)),
+        *({"quantity": value} for value in (0, -1, 10**6 + 1)),
         *({"price": value} for value in (-1, 10**9 + 1, 0)),
         {"dwell_ms": -1},
+        {"dwell_ms": 2**63 - 1},
         *({"rating": value} for value in (-0.1, 10.1, float("nan"))),
         *({"currency": value} for value in ("gbp", "GBP\n", "GB")),
         {"occurred_at": FIRST - TICK},
@@ -127,7 +128,7 @@ def every_violation(row: Callable[..., Row]) -> list[Row]:
     just_good: list[Row] = [
         *({column: "ü" * 256} for column in IDENTIFIERS),
         {"quantity": 1, "price": 0, "rating": 0.0, "dwell_ms": 0, "occurred_at": FIRST},
-        {"quantity": 10**9, "price": 10**9, "rating": 10.0, "occurred_at": DELIVERED},
+        {"quantity": 10**6, "price": 10**9, "rating": 10.0, "occurred_at": DELIVERED},
     ]
     fields = enumerate((*wrong, *just_good, *wrong))
     return [row(**{"event_id": f"{place}", **differs}) for place, differs in fields]

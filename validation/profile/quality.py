@@ -12,7 +12,7 @@ import duckdb
 from features.events.manifest import Manifest
 from features.events.reading.parsed import DAY
 from features.events.schema import DELIVERY_ID
-from features.events.scratch import listing
+from features.events.scratch import read_parquet
 from infra.lake import Lake
 
 QUARANTINED: Final = "quarantined"
@@ -56,7 +56,7 @@ def _refused(
     files = [lake.quarantine(manifest.delivery_id) for manifest in manifests if manifest.quarantined]
     counted: dict[str, dict[date | None, int]] = {}
     if files:
-        query = f"SELECT {DELIVERY_ID}, {DAY}, count(*) FROM read_parquet({listing(list(files))}) GROUP BY ALL"
+        query = f"SELECT {DELIVERY_ID}, {DAY}, count(*) FROM {read_parquet(files)} GROUP BY ALL"
         for delivery, day, rows in connection.execute(query).fetchall():
             counted.setdefault(delivery, {})[day] = rows
     return counted

@@ -21,9 +21,12 @@ def find_bots(connection: duckdb.DuckDBPyConnection, bots: Bots) -> None:
     """The table ``bots``: who, and on which day."""
     of = ", ".join(map(text, bots.of)) or "NULL"
     hourly = f"sum(n) OVER (PARTITION BY identity, minute // 60) > {bots.per_hour}"
+    # whose events all have one moment has a log that knows the day alone, and no rate
+    moving = f"min(first) OVER (PARTITION BY identity, {DAY}) < max(last) OVER (PARTITION BY identity, {DAY})"
     connection.execute(f"""
         CREATE TEMP TABLE bots AS SELECT DISTINCT identity, {DAY} FROM (
-            SELECT {_IDENTITY} AS identity, {DAY}, epoch_us({OCCURRED_AT}) // 60000000 AS minute, count(*) AS n
+            SELECT {_IDENTITY} AS identity, {DAY}, epoch_us({OCCURRED_AT}) // 60000000 AS minute, count(*) AS n,
+                min({OCCURRED_AT}) AS first, max({OCCURRED_AT}) AS last
             FROM {PARSED} WHERE {_VALID} AND {EVENT_TYPE} IN ({of}) AND {_IDENTITY} IS NOT NULL GROUP BY ALL)
-        QUALIFY n > {bots.per_minute} OR {hourly}
+        QUALIFY (n > {bots.per_minute} OR {hourly}) AND {moving}
     """)

@@ -154,7 +154,7 @@ def _by_type(values: ByType) -> str:
 
 def _limits(connection: duckdb.DuckDBPyConnection, name: str, outliers: Outliers) -> dict[str, float]:
     found = connection.execute(f"""
-        SELECT {EVENT_TYPE}, median(ln(1 + {name})), mad(ln(1 + {name})) FROM {PARSED}
+        SELECT {EVENT_TYPE}, median(ln(1.0 + {name}::DOUBLE)), mad(ln(1.0 + {name}::DOUBLE)) FROM {PARSED}
         WHERE {_VALID} AND {name} > 0 AND {_some(connection)} GROUP BY {EVENT_TYPE} HAVING count(*) >= {outliers.rows}
     """).fetchall()
     return {

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from features.events.schema import EVENT, EVENT_TYPE, INGESTED_AT, USER_ID
-from features.events.scratch import listing
+from features.events.scratch import DAY_OF_FILE, listing, read_parquet
 
 Row = Mapping[str, Any]
 
@@ -53,8 +53,8 @@ def count_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
     found = connection.execute(f"""
         SELECT day, count(*) AS rows, count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
             histogram({EVENT_TYPE}) AS mix, epoch_us(max({INGESTED_AT})) AS known, bit_xor({_NUMBER}) AS digest
-        FROM (SELECT *, CAST(regexp_extract(filename, 'dt=(\\d+-\\d+-\\d+)', 1) AS DATE) AS day
-              FROM read_parquet({listing(list(files))}, filename = true, hive_partitioning = false))
+        FROM (SELECT *, {DAY_OF_FILE} AS day
+              FROM {read_parquet(files, "filename")})
         GROUP BY day
     """)
     names = [column[0] for column in found.description]

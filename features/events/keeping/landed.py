@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from features.events.keeping.removal import Removed, weight_of
 from features.events.landing_folder import PUBLISHED_MARKER, data_files, published_from
 from features.events.log import listed
 from features.events.manifest import Manifest, published
-from infra.lake import Lake, write_json
+from infra.lake import Lake, day_named, write_json
 from infra.settings import Settings
 
 _Key = tuple[str, tuple[int, ...]]
@@ -94,7 +94,8 @@ def _rest(manifests: Mapping[str, Manifest], folder: Path, files: Sequence[Path]
 def _is_for(manifest: Manifest, folder: Path) -> bool:
     """Whether the delivery is for the folder's day; other folders are of no day."""
     name = folder.name
-    return not name.startswith("dt=") or date.fromisoformat(name.removeprefix("dt=")) in manifest.span
+    day = day_named(name)
+    return day in manifest.span if day is not None else not name.startswith("dt=")
 
 
 def _is_closed(lake: Lake, manifest: Manifest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,12 @@ def bring(places: Sequence[str], folder: Path) -> Brought:
 
 
 def _local(place: str) -> list[Path]:
-    path = Path(place).expanduser()
+    if not place:
+        raise DeliveryError("A place has no name.", "Name a file, a folder, a glob or a URL.")
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError as error:
+        raise DeliveryError(f"{place} cannot be found: {error}", "Write the whole path.") from error
     try:
         if path.is_dir():
             return sorted(found for found in _below(path) if not found.name.startswith((".", "_")))
@@ -91,12 +97,25 @@ def copied(place: str, folder: Path) -> list[Path]:
     """
     with _told(place):
         system, root = fsspec.core.url_to_fs(place)
-        common = root.rstrip("/") + "/"
-        copies = []
+        targets: dict[Path, str] = {}
         for name in _remote_files(system, root):
-            inner = name.removeprefix(common) if name.startswith(common) else name.rsplit("/", 1)[-1]
-            copies.append(_copy(system, name, folder / inner))
-        return copies
+            target = folder / _inside(name, root)
+            if target in targets or not target.resolve().is_relative_to(folder.resolve()):
+                raise DeliveryError(
+                    f"{_shown(place)} gives {name}, which has no place of its own here.",
+                    "Deliver files under plain names, each once.",
+                )
+            targets[target] = name
+        return [_copy(system, name, target) for target, name in targets.items()]
+
+
+def _inside(name: str, root: str) -> str:
+    """Where below the folder, or below the folders that a pattern begins with, a file lies."""
+    fixed = re.split(rf"[{re.escape(_PATTERN)}]", root)[0]
+    common = fixed.rpartition("/")[0] + "/" if fixed != root else root.rstrip("/") + "/"
+    if name.startswith(common):
+        return name.removeprefix(common)
+    return name.rsplit("/", 1)[-1] if name == root else name.lstrip("/")
 
 
 def is_there(place: str) -> bool:
@@ -146,14 +165,16 @@ def _copy(system: Any, name: str, target: Path) -> Path:
     system.invalidate_cache()
     after = system.info(name)
     marks = ("size", "ETag", "mtime", "LastModified", "modified")
-    if any(before.get(mark) != after.get(mark) for mark in marks) or target.stat().st_size != after["size"]:
+    whole = after.get("size") in (None, target.stat().st_size)  # a server need not say the size
+    if not whole or any(before.get(mark) != after.get(mark) for mark in marks):
         raise DeliveryError(f"{name} changed while it was copied.", "Deliver it under another name when it is whole.")
     return target
 
 
 def _shown(place: str) -> str:
-    """The place without a password."""
+    """The place without a password, and without a query, which may hold a token."""
     parts = urlsplit(place) if _SCHEME in place else None
-    if parts is None or "@" not in parts.netloc:
+    if parts is None:
         return place
-    return parts._replace(netloc="…@" + parts.netloc.rsplit("@", 1)[1]).geturl()
+    _user, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"…@{host}" if at else host, query="…" if parts.query else "").geturl()

@@ -41,7 +41,14 @@ def source_of(files: Sequence[TextFile]) -> Source:
         return SOURCES[found[0]]
     if best:
         raise DeliveryError(f"{files[0].path} may come from {' or '.join(found)}.", "Name the source with --source.")
-    strange = [file for file in files if not any(_kind(SOURCES[name], file) for name in asked)] or files
+    strange = [file for file in files if not any(_kind(SOURCES[name], file) for name in asked)]
+    if not strange:
+        fits = [next(name for name in asked if _kind(SOURCES[name], file)) for file in files]
+        told = "; ".join(f"{file.path} is of {name}" for file, name in dict(zip(files, fits, strict=True)).items())
+        raise DeliveryError(
+            f"The files are of several sources, or no log is among them: {told}.",
+            "Deliver each source by itself, its items together with its events.",
+        )
     near = min((SOURCES[name] for name in asked), key=lambda source: len(_missing(source.required, strange[0])))
     raise DeliveryError(
         f"{strange[0].path} fits no known source; its columns are {', '.join(strange[0].columns)}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final
@@ -39,20 +40,24 @@ def opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def require_whole(path: Path, limit: int) -> None:
+def require_whole(path: Path, limit: int) -> str:
     """Unpack a compressed file to its end: DuckDB does not compare checksums, and knows no limit.
 
     Args:
         limit: bytes that it may hold unpacked.
 
+    Returns:
+        The digest (SHA-256) of what is in it.
+
     Raises:
         DeliveryError: it is cut off or damaged, or it unpacks to more than ``limit`` or than any log would.
     """
-    size, most = 0, path.stat().st_size * _RATIO
+    size, most, digest = 0, path.stat().st_size * _RATIO, sha256()
     try:
         with opened(path) as stream:
             while block := stream.read(_BLOCK):
                 size += len(block)
+                digest.update(block)
                 if size > limit or size > max(most, _RATIO_FROM):
                     raise DeliveryError(
                         f"{path} unpacks to more than {size:,} bytes from {path.stat().st_size:,}.",
@@ -61,3 +66,4 @@ def require_whole(path: Path, limit: int) -> None:
                     )
     except PACK_ERRORS as error:
         raise unreadable(path, error) from error
+    return digest.hexdigest()

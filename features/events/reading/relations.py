@@ -150,6 +150,8 @@ def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> TextFile:
     # rows differ in what they leave out; the fullest come first, for the sake of their order
     lists = sorted((row[0] or [] for row in keys), key=lambda names: (-len(names), names))
     columns = tuple(dict.fromkeys(column for names in lists for column in names))
+    if "" in columns:
+        raise DeliveryError(f"{path} has a value without a name.", "Name it, or leave it out.")
     if not columns:
         raise DeliveryError(f"{path} holds no JSON objects.", "Write one object a line, with a name for every value.")
     types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)

@@ -42,10 +42,11 @@ AMAZON_REVIEWS: Final = Source(
             required=("parent_asin|asin", "title", "category|categories"),
             columns={
                 ITEM_ID: _ITEM,
-                TITLE: "{title}",
-                CATEGORY_PATH: "path(coalesce({category}, {categories}))",
-                BRAND: "{brand|store}",
-                PRICE: "minor(replace({price}, '$', ''))",
+                TITLE: "unescaped({title})",
+                CATEGORY_PATH: "unescaped(path(coalesce({category}, {categories})))",
+                BRAND: "unescaped({brand|store})",
+                PRICE: "minor(CASE WHEN regexp_full_match({price}, '\\$?\\d{{1,3}}(,\\d{{3}})*(\\.\\d+)?') "
+                "THEN replace(replace({price}, '$', ''), ',', '') ELSE replace({price}, '$', '') END)",
             },
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,36 @@ def test_reading_days_that_are_not_closed_names_them(shop: Settings, take: Any, 
     take(write("a.csv", [line()]))
     with pytest.raises(FeatureError, match=r"2 of the 3 days .* not closed: 2010-12-02, 2010-12-03"):
         event_files(shop.lake, Span(DAY, date(2010, 12, 4)))
+
+
+def test_a_delivery_from_the_future_is_refused(shop: Settings, write: Any, line: Any) -> None:
+    folder = shop.lake.landing_day(SOURCE, DAY)
+    write("a.csv", [line()], folder)
+    (folder / "_delivery.json").write_text('{"delivered_at": "9999-01-01T00:00:00+05:00"}')
+    with pytest.raises(DeliveryError, match=r"says that it was delivered at 9998-12-31.*clock shows"):
+        take_day(shop, SOURCE, DAY)
+
+
+@pytest.mark.parametrize(
+    ("marker", "content"),
+    [
+        ("_delivery.json", '{"delivered_at": "0001-01-01T00:00:00+05:00"}'),
+        ("_published.json", "{}"),
+        ("_published.json", "junk"),
+    ],
+)
+def test_any_marker_that_cannot_be_used_is_named(
+    shop: Settings, write: Any, line: Any, marker: str, content: str
+) -> None:
+    folder = shop.lake.landing_day(SOURCE, DAY)
+    write("a.csv", [line()], folder)
+    (folder / marker).write_text(content)
+    with pytest.raises(DeliveryError, match=rf"{marker} cannot be used"):
+        take_day(shop, SOURCE, DAY)
+
+
+@pytest.mark.parametrize("source", ["cannonical", "../../../outside"])
+def test_a_day_of_a_source_that_is_none_is_not_released(shop: Settings, tmp_path: Path, source: str) -> None:
+    with pytest.raises(DeliveryError, match="There is no source"):
+        skip(shop, source, DAY, "holiday")
+    assert not list(tmp_path.rglob("_CLOSED"))

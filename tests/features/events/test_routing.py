@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +18,7 @@ from infra.errors import PartitionRefused
 from infra.partitions import Span
 from infra.settings import Settings
 
+SOURCE = "online-retail"
 FIRST, SECOND, THIRD = (date(2010, 12, day) for day in (1, 2, 3))
 
 
@@ -166,3 +168,35 @@ def test_deliveries_of_one_day_do_not_repeat_each_other(shop: Settings, take: An
         "canonical": 1,
         "inbox": 1,
     }
+
+
+def test_a_good_row_is_no_duplicate_of_one_that_is_too_late(shop: Settings, tmp_path: Path, take: Any) -> None:
+    path = tmp_path / "log.csv"
+    rows = ["e1,i,view,2009-01-01 10:00:00", f"e1,i,view,{FIRST} 10:00:00", "e1,i,view,2009-01-02 10:00:00"]
+    path.write_text("\n".join(["event_id,item_id,event_type,occurred_at", *rows]) + "\n")
+    manifest = take(path, source="canonical")
+    assert (manifest.accepted, manifest.duplicate, manifest.quarantined_by_reason) == (1, 0, {"too_late": 2})
+
+
+def test_a_file_and_its_packed_copy_in_one_delivery_are_one(take: Any, write: Any, line: Any) -> None:
+    path = write("a.csv", [line(), line(Invoice="2")])
+    copy = path.with_name("b.csv.gz")
+    copy.write_bytes(gzip.compress(path.read_bytes()))
+    manifest = take(path, copy)
+    assert (manifest.accepted, manifest.duplicate) == (2, 2)
+
+
+def test_late_rows_go_when_the_same_delivery_is_taken_with_a_smaller_limit(
+    shop: Settings, take: Any, write: Any, line: Any, read: Any
+) -> None:
+    take(write("1.csv", [line()]))
+    late = write("2.csv", [line(Invoice="2"), line(Invoice="3", InvoiceDate=at("03 08:00"))])
+    span = Span.of_day(date(2010, 12, 3))
+    assert take(late, span=span).late == 1
+    assert partition(shop, FIRST)["rows"] == 2
+    strict = shop.model_copy(update={"late_days": 1})
+    manifest = ingest(strict, SOURCE, [late], span, bulk=False, delivered_at=datetime(2010, 12, 4, tzinfo=UTC))
+    publish(strict, [manifest.delivery_id], gated=False)
+    assert (manifest.late, manifest.quarantined_by_reason) == (0, {"too_late": 1})
+    assert [event["session_id"] for event in read(Span.of_day(FIRST))] == ["536365"]
+    assert partition(shop, FIRST)["rows"] == 1

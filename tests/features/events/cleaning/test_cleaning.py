@@ -234,3 +234,8 @@ def test_a_policy_that_cannot_be_read(tmp_path: Path, make_settings: Any, conten
 def test_the_default_policy_names_every_part(make_settings: Any, tmp_path: Path) -> None:
     policy = load_policy(make_settings(tmp_path / "home"))
     assert set(yaml.safe_load(DEFAULT.read_text())) == set(policy.model_fields_set)
+
+
+def test_a_log_that_knows_the_day_alone_has_no_rates(cleaned: Any) -> None:
+    _, events, _ = cleaned([{**VIEW, "event_id": f"{n}", "occurred_at": "2010-12-01"} for n in range(300)])
+    assert [event["is_bot"] for event in events] == [False] * 300

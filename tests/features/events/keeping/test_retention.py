@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -326,3 +327,10 @@ def test_retention_that_is_killed_anywhere_goes_on_the_next_time(
         run(shop)
 
     assert kill_everywhere(work, whole) > 10
+
+
+def test_folders_that_somebody_copied_are_passed_over(shop: Settings, landed: Manifest) -> None:
+    for folder in (shop.lake.landing_day(SOURCE, FIRST), shop.lake.events_day(FIRST)):
+        shutil.copytree(folder, folder.with_name(f"{folder.name}.bak"))
+    assert run(shop).landing.files == 2
+    assert len(names(shop.lake.landing_day(SOURCE, FIRST).with_name("dt=2010-12-01.bak"))) == 3

@@ -208,3 +208,50 @@ def test_a_landing_url_that_cannot_be_read_leaves_nothing(make_settings: Any, tm
     with pytest.raises(DeliveryError, match=r"gopher://…@host/landing/canonical/dt=2010-12-01 cannot be read"):
         take_day(shop, "canonical", date(2010, 12, 1))
     assert not shop.lake.root.exists()
+
+
+def test_files_of_one_name_in_different_folders_of_a_url(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    for hour in (1, 2, 3):
+        system.pipe_file(f"/many/hour={hour}/part.csv", LOG.replace("10:00", f"0{hour}:00").encode())
+    try:
+        for place in ("memory://many/hour=*/part.csv", "memory://many/**/*.csv", "memory://many"):
+            brought = bring([place], tmp_path / place.replace("/", "_"))
+            assert len({path.read_text() for path in brought.files}) == 3
+    finally:
+        system.rm("/many", recursive=True)
+
+
+@pytest.mark.parametrize("name", ["/far/logs/../../../out.csv", "/far/logs/../out.csv"])
+def test_a_listing_cannot_lead_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    from features.events.reading import fetch
+
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/far/logs/good.csv", LOG.encode())
+    monkeypatch.setattr(fetch, "_remote_files", lambda *_: ["/far/logs/good.csv", name])
+    try:
+        with pytest.raises(DeliveryError, match="no place of its own"):
+            bring(["memory://far/logs"], tmp_path / "spool")
+    finally:
+        system.rm("/far", recursive=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_server_need_not_say_how_large_a_file_is(tmp_path: Path, memory: str) -> None:
+    system = fsspec.filesystem("memory")
+    info = type(system).info
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(system), "info", lambda *asked, **more: {**info(*asked, **more), "size": None})
+        assert names(bring([f"{memory}/hour=10.csv"], tmp_path / "spool")) == ["hour=10.csv"]
+
+
+def test_a_token_in_a_url_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError) as refused:
+        bring(["memory://nowhere/log.csv?token=secret"], tmp_path / "spool")
+    assert "?…" in str(refused.value)
+
+
+@pytest.mark.parametrize(("place", "said"), [("", "no name"), ("~nobody-of-that-name/log.csv", "cannot be found")])
+def test_places_that_are_none(tmp_path: Path, place: str, said: str) -> None:
+    with pytest.raises(DeliveryError, match=said):
+        bring([place], tmp_path / "spool")

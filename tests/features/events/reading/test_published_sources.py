@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -240,3 +241,19 @@ def test_a_log_without_a_readable_time_is_refused(taken: Any, tmp_path: Path) ->
     log.write_text("item_id,event_type,occurred_at\na,view,yesterday\n")
     with pytest.raises(DeliveryError, match="No time before 2026-01-01 can be read"):
         taken(log)
+
+
+def test_amazon_prices_of_thousands_and_titles_from_web_pages(taken: Any, items: Any, tmp_path: Path) -> None:
+    review = {"reviewerID": "u", "asin": "a", "overall": 5.0, "unixReviewTime": 1400000000}
+    about = {"asin": "a", "title": "Salt &amp; Pepper &quot;Set&quot;", "category": ["Home &amp; Kitchen"],
+             "price": "$1,234.50", "brand": "Smith &#39;n Sons"}  # fmt: skip
+    (tmp_path / "reviews.json").write_text(json.dumps(review) + "\n")
+    (tmp_path / "meta.json").write_text(json.dumps(about) + "\n")
+    assert items(
+        taken(tmp_path / "reviews.json", tmp_path / "meta.json"), "title", "category_path", "brand", "price"
+    ) == [('Salt & Pepper "Set"', ["Home & Kitchen"], "Smith 'n Sons", 123450)]
+
+
+def test_files_of_two_sources_are_told_apart(taken: Any) -> None:
+    with pytest.raises(DeliveryError, match=r"of several sources.*is of retailrocket; .*is of taobao-user-behavior"):
+        taken(PUBLISHED / "retailrocket" / "events.csv", PUBLISHED / "taobao" / "UserBehavior.csv")
