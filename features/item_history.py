@@ -44,7 +44,7 @@ def item_history(settings: Settings) -> pa.Table:
     files = [(manifest, path) for manifest, path in files if path.exists()]
     if not files:
         return ITEM_HISTORY.empty_table()
-    kept = f"PARTITION BY {ITEM_ID} ORDER BY since, told, file"
+    kept = f"PARTITION BY {ITEM_ID} ORDER BY since, told, file, {VALID_FROM}"
     filled = ", ".join(f"last_value({column} IGNORE NULLS) OVER ({kept}) AS {column}" for column in _VALUES)
     values = f"({', '.join(_VALUES)})"
     in_time = f"PARTITION BY {ITEM_ID} ORDER BY since"
@@ -53,14 +53,15 @@ def item_history(settings: Settings) -> pa.Table:
         connection.execute("CREATE TABLE file (path VARCHAR, start TIMESTAMPTZ, told TIMESTAMPTZ)")
         connection.executemany("INSERT INTO file VALUES (?, ?, ?)", [_row(settings, *file) for file in files])
         table = connection.sql(f"""
-            WITH said AS (SELECT {ITEM_ID}, greatest({VALID_FROM}, start) AS since, told, path AS file, {TITLE},
+            WITH said AS (SELECT {ITEM_ID}, {VALID_FROM}, greatest({VALID_FROM}, start) AS since, told, path AS file,
+                    {TITLE},
                     CASE WHEN {TITLE} IS NOT NULL OR {CATEGORY_PATH} <> ['{OTHER}'] THEN {CATEGORY_PATH}[-1] END
                     AS {CATEGORY}, {BRAND}, {PRICE}
                 FROM {read_parquet([path for _, path in files], "path")}
                 JOIN file USING (path)),
-            filled AS (SELECT {ITEM_ID}, since, told, file, {filled} FROM said),
-            latest AS (SELECT * FROM filled
-                QUALIFY row_number() OVER (PARTITION BY {ITEM_ID}, since ORDER BY told DESC, file DESC) = 1),
+            filled AS (SELECT {ITEM_ID}, {VALID_FROM}, since, told, file, {filled} FROM said),
+            latest AS (SELECT * FROM filled QUALIFY row_number() OVER
+                (PARTITION BY {ITEM_ID}, since ORDER BY told DESC, file DESC, {VALID_FROM} DESC) = 1),
             changed AS (SELECT * FROM latest QUALIFY {values} IS DISTINCT FROM lag({values}) OVER ({in_time})
                 OR row_number() OVER ({in_time}) = 1)
             SELECT {ITEM_ID},

@@ -7,7 +7,7 @@ that a task which only counts does not pay for TensorFlow.
 from __future__ import annotations
 
 from dags.steps.events import check, ingest_day, ingest_history, profile, publish
-from dags.steps.features import build, materialise
+from dags.steps.features import build, materialise, require_stores
 from dags.steps.lake import merge_days, retire_files, retire_inbox
 from dags.steps.models import challenge, decide, judge, train
 from dags.steps.spans import span_of_params, span_of_run
@@ -24,6 +24,7 @@ __all__ = [
     "merge_days",
     "profile",
     "publish",
+    "require_stores",
     "retire_files",
     "retire_inbox",
     "span_of_params",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from infra.errors import ServiceError
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -23,6 +24,21 @@ def build(settings: Settings, span: Span) -> dict[str, Any]:
         built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
         again = [str(day) for day in watch.reissued()]
     return {"start": str(whole.start), "end": str(whole.end), **built, "reissued": again}
+
+
+def require_stores(settings: Settings) -> None:
+    """Hold that the servers answer which features are put into.
+
+    Raises:
+        ServiceError: one does not; nothing has changed.
+    """
+    from infra.database import opened
+    from infra.valkey import valkey_answers
+
+    with opened(settings) as database, database.connect():
+        pass
+    if not valkey_answers(settings):
+        raise ServiceError("Valkey does not answer.", "Start it with 'penchant up', or mend PENCHANT_VALKEY_URL.")
 
 
 def materialise(settings: Settings, span: Span) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def ingest(
     settings = load_settings()
     if source is not None:
         settings = settings.model_copy(update={"source": source})
+    if features:
+        steps.require_stores(settings)
     deliveries, span = _stage(
         settings, places or [], source, _span(day, start, end, named=bool(places)), bulk=day is None
     )

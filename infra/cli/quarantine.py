@@ -52,12 +52,13 @@ def listing(
         return
     for reason, count in reasons.items():
         typer.echo(f"{count:>10,}  {reason}")
-    table = Table("row", "file", "line", "day", "reasons", "state", box=None, pad_edge=False)
+    table = Table("row", "file", "row of the file", "day", "reasons", "state", box=None, pad_edge=False)
     for row in rows:
         where = f"{row['delivery_id']}:{row['position']}"
         cells = (where, row["file"], str(row["row"]), str(row["day"] or ""), ", ".join(row["reasons"]), row["state"])
         table.add_row(*cells)
-    Console(soft_wrap=True).print(table)
+    # names are there to be copied: none is cut, however wide the screen is
+    Console(soft_wrap=True, width=1000).print(table)
 
 
 def show_row(row: Annotated[str, typer.Argument(help="DELIVERY:POSITION, as the list has it.")]) -> None:
@@ -88,6 +89,8 @@ def replay(
     from validation.replay import settle, stage_replay
 
     settings = load_settings()
+    if features:
+        steps.require_stores(settings)
     replays = stage_replay(settings, _which(delivery, rule, day, row))
     for one in replays:
         with notes_to_stderr():

@@ -118,3 +118,35 @@ def test_building_days_one_by_one_or_all_again_joins_the_same_versions(mall: Set
     step_by_step = sequences()
     build(mall, Span(date(2010, 12, 1), date(2010, 12, 4)))
     assert sequences() == step_by_step
+
+
+def test_a_history_in_one_pass_gives_the_versions_of_its_days(
+    mall: Settings, tmp_path: Path, make_settings: Callable[..., Settings]
+) -> None:
+    days = [
+        [("RED MUG", 100), ("RED MUG", 100), ("RED MUGS", 90)],
+        [("RED MUG", 100)],
+        [("RED MUG", 120), (None, None)],
+        [("BLUE MUG", 120)],
+    ]
+    rows = [
+        [
+            view("a", f"2010-12-0{day} {8 + n:02}:00:00", title=title, price=price)
+            for n, (title, price) in enumerate(said)
+        ]
+        for day, said in enumerate(days, 1)
+    ]
+    for day, events in enumerate(rows, 1):
+        deliver(mall, day, events)
+    bulk = make_settings(tmp_path / "bulk", clock=mall.clock)
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for events in rows for row in events))
+    span = Span(date(2010, 12, 1), date(2010, 12, 5))
+    manifest = ingest(bulk, "canonical", [path], span, bulk=True, delivered_at=datetime(2010, 12, 5, 1, tzinfo=UTC))
+    publish(bulk, [manifest.delivery_id], gated=False)
+    assert [version[:4] for version in versions(bulk, "a")] == [
+        ("RED MUG", "mug", None, 100),
+        ("RED MUG", "mug", None, 120),
+        ("BLUE MUG", "mug", None, 120),
+    ]
+    assert versions(bulk, "a") == versions(mall, "a")

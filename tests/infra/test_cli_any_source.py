@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.main import build
+from infra.errors import ServiceError
 from infra.settings import PROJECT
 
 pytestmark = pytest.mark.integration
 
-PUBLISHED = PROJECT / "tests" / "features" / "events" / "published"
+PUBLISHED = PROJECT / "tests" / "features" / "events" / "reading" / "published"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_the_quarantine_from_list_to_drop(tmp_path: Path, monkeypatch: pytest.Mo
     listed = json.loads(penchant("quarantine", "list", "--json"))
     assert listed["reasons"] == {"not_a_product": 1, "price_not_positive": 1}
     row = f"{listed['rows'][0]['delivery_id']}:{listed['rows'][0]['position']}"
-    assert "not_a_product" in penchant("quarantine", "list")
+    assert f"{row}  second_year.csv" in penchant("quarantine", "list")
     shown = json.loads(penchant("quarantine", "show", row))
     assert shown["original"]["InvoiceNo"] == "C536379"
     assert "1  quarantined" in penchant("quarantine", "replay", "--row", row, "--reason", "let us see")
@@ -62,3 +63,13 @@ def test_the_quarantine_from_list_to_drop(tmp_path: Path, monkeypatch: pytest.Mo
     assert json.loads(penchant("quarantine", "list", "--json"))["reasons"] == {"not_a_product": 1}
     states = [one["state"] for one in json.loads(penchant("quarantine", "list", "--all", "--json"))["rows"]]
     assert sorted(states) == ["dropped", "open", "replayed"]
+
+
+def test_features_are_not_begun_without_their_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENCHANT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PENCHANT_POSTGRES_URL", "postgresql://nobody:x@127.0.0.1:9")
+    with pytest.raises(ServiceError, match="Start it with 'penchant up'"):
+        CliRunner().invoke(
+            build(), ["ingest", str(PUBLISHED / "rees46"), "--features"], catch_exceptions=False, standalone_mode=False
+        )
+    assert not list((tmp_path / "home").rglob("*.parquet"))
