@@ -24,6 +24,7 @@ CLEANED: Final = "cleaned"
 REWRITTEN: Final = "rewritten"
 _NORMAL: Final = 1.4826
 _ENOUGH: Final = 500_000  # rows; the standard error of a median of so many is under a five-hundredth of a deviation
+_LARGEST: Final = 43.0  # its exponential fits 64 bits
 _VALID: Final = f"{REASONS} IS NULL"
 
 
@@ -158,7 +159,7 @@ def _limits(connection: duckdb.DuckDBPyConnection, name: str, outliers: Outliers
         WHERE {_VALID} AND {name} > 0 AND {_some(connection)} GROUP BY {EVENT_TYPE} HAVING count(*) >= {outliers.rows}
     """).fetchall()
     return {
-        kind: int(expm1(middle + outliers.deviations * max(_NORMAL * mad, outliers.spread)))
+        kind: int(expm1(min(middle + outliers.deviations * max(_NORMAL * mad, outliers.spread), _LARGEST)))
         for kind, middle, mad in found
     }
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from features.events.rules import AMOUNT_LIMIT, QUANTITY_LIMIT, RATING_RANGE
 from features.events.schema import (
     BRAND,
     CATEGORY_PATH,
@@ -105,11 +106,31 @@ class Policy(_Part):
                 raise ValueError(f"columns.{name}.outliers: only {', '.join(AMOUNTS)} have any")
             if column.missing.then == "impute" and name not in NUMBERS:
                 raise ValueError(f"columns.{name}.missing: only {', '.join(NUMBERS)} can be imputed")
+            if isinstance(column.missing.value, float) and not _would_be_taken(name, column.missing.value):
+                low, high = _BOUNDS[name]
+                raise ValueError(
+                    f"columns.{name}.missing: {column.missing.value:g} would be refused in a row; "
+                    f"it must be from {low} to {high}, whole but for a rating"
+                )
         return self
 
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+#: What a row may say, by the rules.
+_BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    DWELL_MS: (0, AMOUNT_LIMIT),
+    QUANTITY: (1, QUANTITY_LIMIT),
+    PRICE: (0, AMOUNT_LIMIT),
+    RATING: RATING_RANGE,
+}
+
+
+def _would_be_taken(name: str, value: float) -> bool:
+    low, high = _BOUNDS[name]
+    return low <= value <= high and (name == RATING or value.is_integer())
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -123,12 +144,12 @@ def load_policy(settings: Settings) -> Policy:
     mend = f"Mend it, or begin with a copy of {DEFAULT}."
     try:
         policy = Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise SettingsError(f"The cleaning policy {path} cannot be read: {said}.", mend) from error
     except ValidationError as error:
         lines = [": ".join([".".join(map(str, item["loc"])), item["msg"]]) for item in error.errors()]
         raise SettingsError(f"The cleaning policy {path} cannot be used: {'; '.join(lines)}.", mend) from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise SettingsError(f"The cleaning policy {path} cannot be read: {said}.", mend) from error
     if any(how.segment for how in policy.texts.values()):
         _require_segmenter(path)
     return policy

@@ -239,3 +239,26 @@ def test_the_default_policy_names_every_part(make_settings: Any, tmp_path: Path)
 def test_a_log_that_knows_the_day_alone_has_no_rates(cleaned: Any) -> None:
     _, events, _ = cleaned([{**VIEW, "event_id": f"{n}", "occurred_at": "2010-12-01"} for n in range(300)])
     assert [event["is_bot"] for event in events] == [False] * 300
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("quantity", 0), ("quantity", 1.5), ("price", 1e-7), ("rating", 50), ("quantity", 10**7)]
+)
+def test_what_is_imputed_must_be_what_a_row_could_say(cleaned: Any, column: str, value: float) -> None:
+    policy = {"columns": {column: {"missing": {"then": "impute", "value": value}}}}
+    with pytest.raises(SettingsError, match=f"columns.{column}.missing: .* would be refused in a row"):
+        cleaned([VIEW], policy)
+
+
+@pytest.mark.parametrize("content", ["x: 2010-99-99", "[" * 5000])
+def test_a_policy_that_is_no_yaml_is_named(make_settings: Any, tmp_path: Path, content: str) -> None:
+    (tmp_path / "policy.yaml").write_text(content)
+    with pytest.raises(SettingsError, match=r"policy\.yaml cannot be read"):
+        load_policy(make_settings(tmp_path / "home", cleaning=tmp_path / "policy.yaml"))
+
+
+def test_a_limit_beyond_all_numbers_is_none(cleaned: Any) -> None:
+    rows = [{**VIEW, "event_id": f"{n}", "dwell_ms": 10 ** (n % 9)} for n in range(150)]
+    policy = {"columns": {"dwell_ms": {"outliers": {"then": "clip", "deviations": 100, "spread": 10}}}}
+    manifest, events, _ = cleaned(rows, policy)
+    assert (len(events), manifest.cleaned) == (150, {})

@@ -65,7 +65,7 @@ def test_retailrocket(taken: Any, log: Any, items: Any) -> None:
     manifest = taken(PUBLISHED / "retailrocket")
     assert (manifest.source, manifest.rows_in, manifest.accepted) == ("retailrocket", 5, 5)
     assert manifest.span == Span(date(2015, 6, 2), date(2015, 6, 10))
-    assert manifest.catalogue == {"rows": 5, "taken": 3, "unused": 2, "refused": 0}
+    assert manifest.catalogue == {"rows": 5, "taken": 3, "unused": 2, "refused": 0, "price_unreadable": 0}
     found = log(manifest, "event_type", "user_id", "item_id", "session_id", "occurred_at")
     assert found[:3] == [
         ("view", "257597", "355908", None, datetime(2015, 6, 2, 5, 2, 12, 117000, UTC)),
@@ -257,3 +257,23 @@ def test_amazon_prices_of_thousands_and_titles_from_web_pages(taken: Any, items:
 def test_files_of_two_sources_are_told_apart(taken: Any) -> None:
     with pytest.raises(DeliveryError, match=r"of several sources.*is of retailrocket; .*is of taobao-user-behavior"):
         taken(PUBLISHED / "retailrocket" / "events.csv", PUBLISHED / "taobao" / "UserBehavior.csv")
+
+
+def test_what_a_file_says_of_items_is_held_to_the_rules_of_events(taken: Any, items: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("item_id,event_type,occurred_at\na,view,2010-01-01\n")
+    rows = [
+        {"item_id": "a", "title": "MUG", "price": -5},
+        {"item_id": "b", "title": "TIN", "price": 10**18},
+        {"item_id": "c", "title": "BOX", "price": "12.5"},
+        {"item_id": "d", "title": "CUP", "price": 499, "valid_from": "2010-01-01"},
+        {"item_id": "x" * 400, "title": "LONG"},
+        {"item_id": "y\u0000", "title": "NUL"},
+        {"item_id": "z", "title": "FAR", "valid_from": "294247-01-01"},
+        {"item_id": "z", "title": "ODD", "valid_from": "soon"},
+    ]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    manifest = taken(tmp_path / "log.csv", tmp_path / "items.jsonl")
+    assert manifest.catalogue == {"rows": 8, "taken": 4, "unused": 0, "refused": 4, "price_unreadable": 3}
+    assert items(manifest, "item_id", "title", "price") == [
+        ("a", "MUG", None), ("b", "TIN", None), ("c", "BOX", None), ("d", "CUP", 499),
+    ]  # fmt: skip
