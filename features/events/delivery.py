@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from infra.partitions import Span
 from infra.settings import Settings
 
 _BLOCK: Final = 1 << 20
+_CLOCKS_DIFFER: Final = timedelta(days=1)
 
 
 def describe(files: Sequence[Path], unpacked_bytes: int) -> tuple[SourceFile, ...]:
@@ -74,7 +75,7 @@ def known_since(settings: Settings, delivery: str, folder: Path | None) -> datet
         DeliveryError: ``_delivery.json`` cannot be read, or its moment lacks an offset.
     """
     said, now = delivered_at(folder) if folder else None, settings.shop_clock().now()
-    if said is not None and said > now:
+    if said is not None and said > now + _CLOCKS_DIFFER:
         raise DeliveryError(
             f"{folder} says that it was delivered at {said.isoformat()}, and the shop's clock shows {now.isoformat()}.",
             "Mend the marker _delivery.json, or delete it.",

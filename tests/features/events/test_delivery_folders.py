@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,14 @@ def test_reading_days_that_are_not_closed_names_them(shop: Settings, take: Any, 
     take(write("a.csv", [line()]))
     with pytest.raises(FeatureError, match=r"2 of the 3 days .* not closed: 2010-12-02, 2010-12-03"):
         event_files(shop.lake, Span(DAY, date(2010, 12, 4)))
+
+
+def test_a_delivery_of_a_clock_that_is_a_little_ahead_is_taken(shop: Settings, write: Any, line: Any) -> None:
+    folder = shop.lake.landing_day(SOURCE, DAY)
+    write("a.csv", [line()], folder)
+    ahead = shop.shop_clock().now() + timedelta(hours=1)
+    (folder / "_delivery.json").write_text(json.dumps({"delivered_at": ahead.isoformat()}))
+    assert take_day(shop, SOURCE, DAY)[0].delivered_at == ahead
 
 
 def test_a_delivery_from_the_future_is_refused(shop: Settings, write: Any, line: Any) -> None:
