@@ -26,6 +26,8 @@ from infra.partitions import Span
 from infra.settings import PROJECT, Settings
 from infra.tables import gate_results
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 SPAN = Span.of_day(DAY)
 PUBLISH = """

@@ -14,6 +14,8 @@ from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 HEADER = "user_id,item_id,event_type,occurred_at,price"
 

@@ -15,6 +15,8 @@ import pytest
 
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 VIEW = {"user_id": "u1", "item_id": "i1", "event_type": "view", "occurred_at": "2010-12-01T10:00:00+01:00"}
 BUY = {**VIEW, "event_type": "Purchase", "occurred_at": "2010-12-01 11:00:00", "price": 1999, "currency": "eur"}
 

@@ -18,6 +18,8 @@ from infra.errors import PartitionRefused
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 SOURCE = "online-retail"
 FIRST, SECOND, THIRD = (date(2010, 12, day) for day in (1, 2, 3))
 

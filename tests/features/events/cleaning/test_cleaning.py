@@ -23,6 +23,8 @@ from infra.errors import SettingsError
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 DAY = date(2010, 12, 1)
 NOON = datetime(2010, 12, 1, 12, tzinfo=UTC)
 VIEW = {"user_id": "u", "item_id": "i", "event_type": "view", "occurred_at": NOON.isoformat()}

@@ -19,6 +19,8 @@ from features.events.publish import publish
 from infra.partitions import Span
 from infra.settings import Settings
 
+pytestmark = pytest.mark.thorough  # seconds in sum
+
 FIRST, SECOND, THIRD = (date(2010, 12, day) for day in (1, 2, 3))
 CANONICAL = "canonical"
 
