@@ -102,7 +102,9 @@ class Settings(BaseSettings):
         None, description="YAML file of the cleaning policy; features/events/cleaning/cleaning.yaml is the default."
     )
     unpacked_bytes: int = Field(
-        64 << 30, ge=1024, description="Bytes that a compressed file of a delivery may hold; a larger one is refused."
+        64 << 30,
+        ge=1024,
+        description="Bytes that a compressed file of a delivery may hold, or a Parquet file; a larger one is refused.",
     )
     history_lag_minutes: int = Field(
         60, ge=0, le=100_000, description="Assumed delay with which bulk history became known."

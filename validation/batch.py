@@ -32,7 +32,7 @@ from features.events.staging import staged_day
 from infra.lake import Lake
 from infra.settings import Settings
 from infra.spill import spilling
-from validation.rules import BATCH, COLUMN, EXPECTED_TYPE, FILE_DAY, KNOWN, TIME_DAY, TYPE
+from validation.rules import BATCH, COLUMN, EVENT_KEY, EXPECTED_TYPE, FILE_DAY, KNOWN, TIME_DAY, TYPE
 
 _SHOWN: Final = (EVENT_ID, USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, QUANTITY, PRICE, FILE_DAY)
 SAMPLES: Final = 5
@@ -87,7 +87,8 @@ def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterato
             CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
                 CAST({DAY_OF_FILE} AS VARCHAR) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
-                {f"coalesce({EVENT_ID} IN ({seen}), false)" if seen else "false"} AS {KNOWN}
+                {DAY_OF_FILE} || ' ' || {EVENT_ID} AS {EVENT_KEY},
+                {f"coalesce(({EVENT_ID}, {DAY_OF_FILE}) IN ({seen}), false)" if seen else "false"} AS {KNOWN}
             FROM {read_parquet(files, "filename")} {own}
         """)
         yield connection

@@ -14,7 +14,6 @@ from features.events.rules import ROW_RULES, among, missing
 from features.events.schema import (
     DELIVERY_ID,
     EVENT,
-    EVENT_ID,
     EVENT_TYPE,
     INGESTED_AT,
     OCCURRED_AT,
@@ -27,10 +26,11 @@ from infra.partitions import day_of
 from infra.settings import Settings
 
 #: The relation that rules are about, and its columns that are not the event's: day of its file, day of its
-#: time, known already elsewhere.
+#: time, day and id together, known already elsewhere.
 BATCH: Final = "batch"
 FILE_DAY: Final = "file_day"
 TIME_DAY: Final = "time_day"
+EVENT_KEY: Final = "event_key"
 KNOWN: Final = "known"
 
 #: Columns of the schema batch: one row a file and column.
@@ -58,7 +58,7 @@ def event_rules(settings: Settings, manifest: Manifest) -> list[Rule]:
         *(missing(f"{column}_present", column) for column in EVENT.names if _must_be(column)),
         *(rule.until(manifest.delivered_at) for rule in ROW_RULES),
         missing("price_present", PRICE, "warning", only=("purchase",)),
-        _unique(EVENT_ID),
+        _unique("event_id_unique", EVENT_KEY),
         among("event_id_new", KNOWN, [False]),
         among("source_named", SOURCE, [manifest.source]),
         among("delivery_named", DELIVERY_ID, [manifest.delivery_id]),
@@ -87,9 +87,9 @@ def _some_users() -> Rule:
     return Rule("users_present", "critical", "ExpectColumnValuesToNotBeNull", arguments, f"{USER_ID} IS NULL")
 
 
-def _unique(column: str) -> Rule:
+def _unique(name: str, column: str) -> Rule:
     repeated = f"{column} IN (SELECT {column} FROM {BATCH} GROUP BY ALL HAVING count(*) > 1)"
-    return Rule(f"{column}_unique", "critical", "ExpectColumnValuesToBeUnique", {"column": column}, repeated)
+    return Rule(name, "critical", "ExpectColumnValuesToBeUnique", {"column": column}, repeated)
 
 
 def _pair(name: str, expectation: str, broken: tuple[str, str, str], **arguments: Any) -> Rule:

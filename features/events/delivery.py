@@ -10,7 +10,7 @@ from typing import Final
 
 from features.events.landing_folder import delivered_at
 from features.events.manifest import STAGED_MANIFEST, SourceFile, read_manifest
-from features.events.reading.packed import packed, require_whole
+from features.events.reading.packed import PARQUET, packed, require_small, require_whole
 from infra.errors import DeliveryError
 from infra.partitions import Span
 from infra.settings import Settings
@@ -97,6 +97,8 @@ def _describe(path: Path, unpacked_bytes: int) -> SourceFile:
     except OSError as error:
         raise _unopened(path, error) from error
     content = require_whole(path, unpacked_bytes) if packed(path) else ""
+    if path.name.lower().endswith(PARQUET):
+        require_small(path, unpacked_bytes)
     return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest(), content=content)
 
 

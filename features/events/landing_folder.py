@@ -89,22 +89,27 @@ def published_from(folder: Path) -> str | None:
         raise DeliveryError(f"{marker} cannot be used: {error!r}.", "Delete it, and put the files back.") from error
 
 
-def skip(settings: Settings, source: str, day: date, reason: str) -> Path:
-    """Release a day that cannot be had: mark it as without rows, for a stated reason.
+def skip(settings: Settings, source: str, span: Span, reason: str) -> dict[date, Path]:
+    """Release days that cannot be had: mark each as without rows, for a stated reason, or none of them.
+
+    Returns:
+        The marker of each day.
 
     Raises:
-        DeliveryError: no reason, no such source, or the day has files.
+        DeliveryError: no reason, no such source, or a day has files.
     """
-    require_over(Span.of_day(day), settings.shop_clock().now(), settings.zone)
+    require_over(span, settings.shop_clock().now(), settings.zone)
     source_named(source)  # which may not be spelled wrong: the day would wait on
-    folder = settings.lake.landing_day(source, day)
     if not reason.strip():
-        raise DeliveryError(f"{day} cannot be skipped without a reason.", "Say why with --reason.")
-    if folder.is_dir() and data_files(folder):
-        raise DeliveryError(f"{day} has data in {folder}.", "Ingest it, or move the files away to skip the day.")
-    with written_aside(folder / CLOSED_MARKER) as aside:
-        aside.write_text(reason.strip() + "\n", encoding="utf-8")
-    return folder / CLOSED_MARKER
+        raise DeliveryError(f"{span} cannot be skipped without a reason.", "Say why with --reason.")
+    folders = {day: settings.lake.landing_day(source, day) for day in span.days()}
+    for day, folder in folders.items():
+        if folder.is_dir() and data_files(folder):
+            raise DeliveryError(f"{day} has data in {folder}.", "Ingest it, or move the files away to skip the day.")
+    for folder in folders.values():
+        with written_aside(folder / CLOSED_MARKER) as aside:
+            aside.write_text(reason.strip() + "\n", encoding="utf-8")
+    return {day: folder / CLOSED_MARKER for day, folder in folders.items()}
 
 
 def delivered_at(folder: Path) -> datetime | None:

@@ -16,9 +16,10 @@ import duckdb
 from features.events.log import listed
 from features.events.manifest import STAGED_MANIFEST, Manifest, read_manifest
 from features.events.partition import close
+from features.events.reading.parsed import DAY
 from features.events.route import others
 from features.events.schema import EVENT_ID
-from features.events.scratch import listing
+from features.events.scratch import DAY_OF_FILE, read_parquet
 from features.events.staging import STAGED_ALIASES, STAGED_ITEMS, STAGED_QUARANTINE, staged_day
 from infra.errors import DeliveryError, PartitionRefused
 from infra.lake import Lake, read_json
@@ -93,8 +94,8 @@ def _require_new(lake: Lake, manifest: Manifest) -> None:
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         found = connection.execute(
-            f"SELECT count(*) FROM read_parquet({listing(staged)}, hive_partitioning = false) "
-            f"SEMI JOIN ({known}) AS known USING ({EVENT_ID})"
+            f"SELECT count(*) FROM (SELECT *, {DAY_OF_FILE} AS {DAY} FROM {read_parquet(staged, 'filename')}) "
+            f"SEMI JOIN ({known}) AS known USING ({EVENT_ID}, {DAY})"
         ).fetchall()
     if count := found[0][0]:
         raise Overtaken(

@@ -29,7 +29,7 @@ from features.events.rules import (
 from features.events.schema import DWELL_MS, EVENT_ID, OCCURRED_AT, PRICE, QUANTITY, RATING, SOURCE_POSITION
 
 #: Changes whenever a rule changes what is taken or refused.
-RULE_VERSION: Final = "3"
+RULE_VERSION: Final = "4"
 
 TIME_MISSING: Final = "time_missing"
 TIME_UNREADABLE: Final = "time_unreadable"
@@ -50,10 +50,12 @@ def _unreadable(column: str) -> str:
     return f"{read(column)} IS NOT NULL AND {column} IS NULL"
 
 
-# a time that says its offset is one of every zone; of a local one that there was not, DuckDB makes another
+# a time that says its offset is one of every zone; of a local one that there was not, DuckDB makes another.
+# Midnight is how a day without a time is written: where the clocks left it out, the day begins an hour later
 _OFFSET: Final = r":\d\d.*([zZ]|[+-]\d\d| [A-Za-z][A-Za-z])"
 _SKIPPED: Final = (
     f"CAST({OCCURRED_AT} AS TIMESTAMP) <> TRY_CAST({read(OCCURRED_AT)} AS TIMESTAMP) "
+    f"AND date_trunc('day', TRY_CAST({read(OCCURRED_AT)} AS TIMESTAMP)) <> TRY_CAST({read(OCCURRED_AT)} AS TIMESTAMP) "
     f"AND NOT regexp_matches({read(OCCURRED_AT)}, '{_OFFSET}')"
 )
 

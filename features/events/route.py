@@ -13,7 +13,7 @@ from features.events.log import present
 from features.events.reading.parsed import CONTENT, DAY, FILE, POSITION, REASONS
 from features.events.reasons import TOO_LATE
 from features.events.schema import DELIVERY_ID, EVENT_ID
-from features.events.scratch import read_parquet, text
+from features.events.scratch import DAY_OF_FILE, read_parquet, text
 from infra.lake import Lake
 from infra.partitions import Span
 
@@ -41,7 +41,7 @@ def route(
     """Fill the table ``routed``: position, event_id, alias, fate and reason of every parsed row.
 
     Args:
-        known: SQL for the ids of the events that other deliveries brought for the days of these rows (``others``).
+        known: SQL for the ids and days of the events that other deliveries brought (``others``).
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
         copies: per file, how many files of the same content came before it in this delivery.
@@ -69,19 +69,21 @@ def route(
             CASE WHEN old_id <> today THEN today END AS {ALIAS}
         FROM named
     """)
+    # an id is a day's own, so that it does not matter how a delivery is cut into days;
     # ids that come twice are few: to find them is cheaper than to number all
     connection.execute(f"""
         CREATE TEMP TABLE {ROUTED} AS
-        WITH seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}"}),
+        WITH seen AS ({known or f"SELECT CAST(NULL AS VARCHAR) AS {EVENT_ID}, CAST(NULL AS DATE) AS {DAY}"}),
         twice AS (
-            SELECT {EVENT_ID}, min({POSITION}) AS first FROM identified
+            SELECT {EVENT_ID}, {DAY}, min({POSITION}) AS first FROM identified
             WHERE {REASONS} IS NULL AND {DAY} >= DATE {text(span.start - timedelta(days=late_days))}
-            GROUP BY {EVENT_ID} HAVING count(*) > 1),
+            GROUP BY {EVENT_ID}, {DAY} HAVING count(*) > 1),
         counted AS (
             SELECT identified.*, coalesce({POSITION} > first, false)
-                OR {EVENT_ID} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL)
-                OR coalesce({ALIAS} IN (FROM seen WHERE {EVENT_ID} IS NOT NULL), false) AS again
-            FROM identified LEFT JOIN twice USING ({EVENT_ID}) WHERE {REASONS} IS NULL),
+                OR ({EVENT_ID}, {DAY}) IN (SELECT {EVENT_ID}, {DAY} FROM seen WHERE {EVENT_ID} IS NOT NULL)
+                OR {ALIAS} IS NOT NULL
+                    AND ({ALIAS}, {DAY}) IN (SELECT {EVENT_ID}, {DAY} FROM seen WHERE {EVENT_ID} IS NOT NULL) AS again
+            FROM identified LEFT JOIN twice USING ({EVENT_ID}, {DAY}) WHERE {REASONS} IS NULL),
         fated AS (
             SELECT {POSITION}, {DAY}, {EVENT_ID}, {ALIAS}, {_fate(span, late_days)} AS {FATE} FROM counted)
         SELECT *, CASE WHEN {FATE} = '{QUARANTINED}' THEN '{TOO_LATE}' END AS {REASON} FROM fated
@@ -98,7 +100,7 @@ def days_of(connection: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ...]) -> str:
-    """SQL for the ids of the events that other deliveries brought for ``days``; empty if there are none.
+    """SQL for id and day of the events that other deliveries brought for ``days``; empty if there are none.
 
     They were published, or staged together with this one (``beside``). What this delivery itself brought
     before may lie in one file with the others' rows; it is left out. Ids under which rows that were
@@ -110,9 +112,12 @@ def others(lake: Lake, days: list[date], delivery_id: str, beside: tuple[str, ..
     aliases = [path for path in lake.all_aliases() if path.stem != delivery_id]
     parts = []
     if files:
-        parts.append(f"SELECT {EVENT_ID} FROM {read_parquet(files)} WHERE {DELIVERY_ID} <> {text(delivery_id)}")
+        parts.append(
+            f"SELECT {EVENT_ID}, {DAY_OF_FILE} AS {DAY} FROM {read_parquet(files, 'filename')} "
+            f"WHERE {DELIVERY_ID} <> {text(delivery_id)}"
+        )
     if aliases:
-        parts.append(f"SELECT {EVENT_ID} FROM {read_parquet(aliases)}")
+        parts.append(f"SELECT {EVENT_ID}, {DAY} FROM {read_parquet(aliases)}")
     return " UNION ALL ".join(parts)
 
 

@@ -40,10 +40,11 @@ _MACROS: Final = (
         "WHEN n BETWEEN 100000000000000 AND 9999999999999999 THEN n "
         "WHEN n BETWEEN 100000000000000000 AND 9223372036854775807 THEN n // 1000 END)"
     ),
-    # a time without an offset is the shop's own
+    # a time without an offset is the shop's own; no zone is 16 hours from Greenwich, or minutes beyond 59
     (
-        "moment(x) AS CASE WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) "
-        "ELSE epoch(whole(x)) END"
+        r"moment(x) AS CASE WHEN (length(x) > 19 OR contains(x, '+')) "
+        r"AND regexp_matches(x, ':.*[+-](1[6-9]|[2-9]\d|\d\d:?[6-9]\d)') THEN NULL "
+        "WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) ELSE epoch(whole(x)) END"
     ),
     # levels of categories, root first: "A > B", or as JSON a list, or several lists, of which the first counts
     (

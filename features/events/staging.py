@@ -141,9 +141,9 @@ def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, manife
 
 
 def write_aliases(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """The ids under which replayed rows would come today, if there are any."""
+    """The ids under which replayed rows would come today, and their days, if there are any."""
     found = connection.sql(
-        f"SELECT {ALIAS} AS {EVENT_ID} FROM {ROUTED} WHERE {ALIAS} IS NOT NULL AND {TAKEN} ORDER BY ALL"
+        f"SELECT {ALIAS} AS {EVENT_ID}, {DAY} FROM {ROUTED} WHERE {ALIAS} IS NOT NULL AND {TAKEN} ORDER BY ALL"
     ).to_arrow_table()
     if found.num_rows:
         pq.write_table(found, folder / STAGED_ALIASES, compression="zstd")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.days import METAVAR, span_of
+
 if TYPE_CHECKING:
     from features.events.manifest import Manifest
     from infra.partitions import Span
@@ -48,6 +50,7 @@ def ingest(
     Files that are named without days are a bulk history of all the days in them.
     """
     from dags import steps
+    from infra.locks import one_at_a_time
     from infra.settings import load_settings
 
     settings = load_settings()
@@ -55,29 +58,33 @@ def ingest(
         settings = settings.model_copy(update={"source": source})
     if features:
         steps.require_stores(settings)
-    deliveries, span = _stage(
-        settings, places or [], source, _span(day, start, end, named=bool(places)), bulk=day is None
-    )
+    asked = _span(day, start, end, named=bool(places))
+    with one_at_a_time(settings, "ingest"):  # somebody else may take the same files
+        deliveries, span = _stage(settings, places or [], source, asked, bulk=day is None)
+        for delivery in deliveries:
+            if settings.lake.manifest(delivery).exists():
+                typer.echo(f"{delivery} was taken before: what it brought then is counted once.", err=True)
+        with notes_to_stderr():
+            steps.check(settings, deliveries, span)
+            steps.publish(settings, deliveries, span, _again(settings, places or [], source, span, bulk=day is None))
     with notes_to_stderr():
-        steps.check(settings, deliveries, span)
-        steps.publish(settings, deliveries, span, _again(settings, places or [], source, span, bulk=day is None))
         if features:
             steps.materialise(settings, steps.span_of_params(steps.build(settings, span)))
     show(settings, deliveries, as_json)
 
 
 def skip(
-    day: Annotated[datetime, typer.Argument(formats=DAY, help="The day to release.")],
+    days: Annotated[str, typer.Argument(metavar=METAVAR, help="The day to release, or several up to before END.")],
     reason: Annotated[str, typer.Option(help="Why its data cannot be had; kept with the partition.")],
     source: Annotated[str | None, typer.Option(help="Adapter; by default the setting source.")] = None,
 ) -> None:
-    """Release a day that cannot be had: its partition will be empty, for a stated reason."""
+    """Release days that cannot be had: their partitions will be empty, for a stated reason."""
     from features.events.landing_folder import skip as release
     from infra.settings import load_settings
 
     settings = load_settings()
-    marker = release(settings, source or settings.source, day.date(), reason)
-    typer.echo(f"{day.date()} will be an empty partition: {marker}. Ingest it now, or clear its run in Airflow.")
+    for day, marker in release(settings, source or settings.source, span_of(days), reason).items():
+        typer.echo(f"{day} will be an empty partition: {marker}. Ingest it now, or clear its run in Airflow.")
 
 
 def _span(day: datetime | None, start: datetime | None, end: datetime | None, *, named: bool) -> Span | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from infra.partitions import Span
+from infra.cli.days import METAVAR, span_of
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def profile(
-    days: Annotated[str, typer.Argument(metavar="DAY|START..END", help="A closed day, or several up to before END.")],
+    days: Annotated[str, typer.Argument(metavar=METAVAR, help="A closed day, or several up to before END.")],
     out: Annotated[Path | None, typer.Option(help="The file to write; by default one in the lake.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -25,27 +24,8 @@ def profile(
     from infra.settings import load_settings
     from validation.profile.report import report
 
-    found, path = report(load_settings(), _span(days), out)
+    found, path = report(load_settings(), span_of(days), out)
     if as_json:
         print_json({**found.model_dump(mode="json"), "page": path})
     else:
         typer.echo(path)
-
-
-def _span(days: str) -> Span:
-    """Read ``DAY`` or ``START..END``, as a span is written."""
-    from datetime import date
-
-    from infra.errors import SettingsError
-    from infra.partitions import Span
-
-    start, between, end = days.partition("..")
-    try:
-        first = date.fromisoformat(start)
-        last = date.fromisoformat(end) if between else None
-    except ValueError as error:
-        raise SettingsError(
-            f"{days!r} is neither a day nor a span.",
-            "Write a day as 2010-12-09, several as 2010-12-01..2010-12-10; the end is the day after the last.",
-        ) from error
-    return Span(first, last) if last else Span.of_day(first)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.days import METAVAR, span_of
+
 if TYPE_CHECKING:
-    from infra.partitions import Span
     from validation.gate_result import GateResult
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    days: Annotated[str, typer.Argument(help="A day, or START..END (END is the day after the last).")],
+    days: Annotated[str, typer.Argument(metavar=METAVAR, help="A closed day, or several up to before END.")],
     docs: Annotated[bool, typer.Option("--docs", help="Build one site of data docs for all of them.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +28,7 @@ def validate(
     from infra.cli.output import print_json
     from infra.settings import load_settings
 
-    settings, span = load_settings(), _span(days)
+    settings, span = load_settings(), span_of(days)
     from validation.again import check_again  # takes seconds, which a wrong day need not wait for
 
     results, page = check_again(settings, span, docs=docs)
@@ -39,20 +39,6 @@ def validate(
         _show(results, path)
     if any(not result.passed for result in results):
         raise typer.Exit(REFUSED)
-
-
-def _span(days: str) -> Span:
-    from infra.errors import SettingsError
-    from infra.partitions import Span
-
-    first, dots, end = days.partition("..")
-    try:
-        start = date.fromisoformat(first)
-        return Span(start, date.fromisoformat(end)) if dots else Span.of_day(start)
-    except ValueError as error:
-        raise SettingsError(
-            f"{days!r} are no days.", "Write one as 2010-12-09, several as 2010-12-01..2010-12-09 (without the last)."
-        ) from error
 
 
 def _show(results: list[GateResult], page: str | None) -> None:

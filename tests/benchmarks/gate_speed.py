@@ -128,9 +128,14 @@ def plain(suite: Any, files: Sequence[Path]) -> bool:
 
     from validation.context import context
     from validation.expectations import FORMAT, expected
+    from validation.rules import EVENT_KEY
 
-    columns = list(dict.fromkeys(["event_type", *(rule.column for rule in suite.rules)]))
-    frame = pd.concat([pd.read_parquet(path, columns=columns) for path in files], ignore_index=True)
+    needed = dict.fromkeys(["event_type", "event_id", *(rule.column for rule in suite.rules)])
+    columns = [column for column in needed if column != EVENT_KEY]
+    frames = [pd.read_parquet(path, columns=columns) for path in files]
+    for path, day in zip(files, frames, strict=True):
+        day[EVENT_KEY] = path.stem.removeprefix("dt=") + " " + day["event_id"]
+    frame = pd.concat(frames, ignore_index=True)
     held = context()
     batch = held.data_sources.add_pandas("d1").add_dataframe_asset("d1").add_batch_definition_whole_dataframe("d1")
     rules = held.suites.add(gx.ExpectationSuite(name="d1", expectations=list(map(expected, suite.rules))))

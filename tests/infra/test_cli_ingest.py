@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -53,8 +54,17 @@ def test_a_file_for_a_day_says_where_every_row_went(penchant: Penchant, log: Pat
     before = events[0].read_bytes()
     again = penchant("ingest", str(log), "--day", "2010-12-01")
     assert again.returncode == 0, again.stderr
+    assert f"{manifest['delivery_id']} was taken before" in again.stderr
     assert ["1", "price_not_positive"] in [line.split() for line in again.stdout.splitlines()]
     assert events[0].read_bytes() == before
+
+
+def test_two_who_take_the_same_files_at_once(penchant: Penchant, log: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(penchant, "ingest", str(log), "--json") for _ in range(2)]
+    assert [run.result().returncode for run in runs] == [0, 0], [run.result().stderr for run in runs]
+    assert len({run.result().stdout for run in runs}) == 1
+    assert ["was taken before" in run.result().stderr for run in runs].count(True) == 1
 
 
 def test_what_cannot_be_read_exits_2_and_leaves_nothing(penchant: Penchant, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from infra.errors import DeliveryError, PartitionRefused
 from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import Settings
+from validation import judge
 from validation.gate_result import GateResult, RuleResult
 from validation.partition_gate import check
 
@@ -82,7 +83,7 @@ def test_a_good_delivery_passes_and_may_be_published(shop: Settings) -> None:
     assert (result.passed, result.failed, result.warnings, result.docs) == (True, (), (), None)
     assert not shop.lake.reports.exists()
     assert {(rule.suite, rule.suite_version.partition(".")[0]) for rule in result.rules} == {
-        ("files", "1"), ("events", "2"), ("source-canonical", "2"), ("history", "1")
+        ("files", "1"), ("events", "3"), ("source-canonical", "2"), ("history", "1")
     }  # fmt: skip
     history = of(result, "history")
     assert (history.evaluated, history.why) == (False, "0 past days with rows; 7 are needed")
@@ -224,3 +225,21 @@ def test_a_bulk_history_is_checked_in_one_pass(shop: Settings) -> None:
     assert of(result, "complete").observed == 2 * ROWS
     assert of(result, "history").why == "a bulk history has no past to compare with"
     assert len(publish(shop, [manifest.delivery_id])) == 4
+
+
+@pytest.mark.parametrize("name", ["files_suite", "events_suite", "source_suite"])
+def test_files_that_are_published_while_they_are_looked_at(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Somebody takes the same delivery at the same time."""
+    manifest = stage(shop)
+    expected = check(shop, manifest.delivery_id, SPAN)
+    step = getattr(judge, name)
+
+    def overtaken(*arguments: Any) -> Any:
+        done = step(*arguments)
+        publish(shop, [manifest.delivery_id], gated=False)
+        return done
+
+    monkeypatch.setattr(judge, name, overtaken)
+    assert check(shop, manifest.delivery_id, SPAN) == expected

@@ -75,7 +75,7 @@ def test_a_verdict_is_recorded_once_with_all_its_figures(
     assert price == {
         "at": price["at"],
         "delivery_id": delivery, "suite": "events", "rule": "price_present", "day": FIRST,
-        "span_end": FIRST + timedelta(days=1), "source": "canonical", "suite_version": "2", "severity": "warning",
+        "span_end": FIRST + timedelta(days=1), "source": "canonical", "suite_version": "3", "severity": "warning",
         "success": False, "observed": [None] * 5, "failing": 6, "rows": 60,
     }  # fmt: skip
     assert {row["suite"] for row in rows} == {"files", "events", "source-canonical"}

@@ -123,7 +123,8 @@ def every_violation(row: Callable[..., Row]) -> list[Row]:
         {"ingested_at": FIRST},
         {"source": "elsewhere"},
         {"delivery_id": "another"},
-        {"event_id": "twice"},
+        *({"event_id": "twice"} for _ in "ab"),  # on one day: each day may have it once
+        {"event_id": "once a day"},
     ]
     just_good: list[Row] = [
         *({column: "ü" * 256} for column in IDENTIFIERS),
@@ -139,6 +140,7 @@ def test_every_kind_of_violation_is_found_alike(agreed: Any, row: Callable[..., 
     never = {"event_id_new", "inside_span", "users_present"}
     assert {name for name, places in found.items() if len(places) < 2} <= never | {"source_position_present"}
     assert {"type_missing", "item_missing", "event_id_unique", "inside_partition"} <= found.keys()
+    assert len(found["event_id_unique"]) == 4
 
 
 def test_the_quarantine_holds_the_rows_that_break_a_rule(shop: Settings, agreed: Any, row: Callable[..., Row]) -> None:

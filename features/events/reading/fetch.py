@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 
@@ -111,6 +111,8 @@ def copied(place: str, folder: Path) -> list[Path]:
 
 def _inside(name: str, root: str) -> str:
     """Where below the folder, or below the folders that a pattern begins with, a file lies."""
+    if name == root and _SCHEME in name:  # of one address of the web, what is asked of it is no part of the name
+        return unquote(urlsplit(name).path).rsplit("/", 1)[-1]
     fixed = re.split(rf"[{re.escape(_PATTERN)}]", root)[0]
     common = fixed.rpartition("/")[0] + "/" if fixed != root else root.rstrip("/") + "/"
     if name.startswith(common):

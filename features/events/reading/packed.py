@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import IO, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.events.reading.unreadable import unreadable
 from infra.errors import DeliveryError
 
 GZIP: Final = ".gz"
+PARQUET: Final = ".parquet"
 ZSTD: Final = ".zst"
 #: What opening and reading may raise.
 PACK_ERRORS: Final = (OSError, EOFError, zlib.error)
@@ -40,6 +42,21 @@ def opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def require_small(path: Path, limit: int) -> None:
+    """Hold what a Parquet file says that it holds unpacked to ``limit`` bytes; one that says nothing passes here.
+
+    Raises:
+        DeliveryError: it is more.
+    """
+    try:
+        held = pq.read_metadata(path)
+    except (pa.ArrowException, OSError):
+        return  # whoever reads it says what it is
+    size = sum(held.row_group(number).total_byte_size for number in range(held.num_row_groups))
+    if size > limit:
+        raise _too_large(path, size)
+
+
 def require_whole(path: Path, limit: int) -> str:
     """Unpack a compressed file to its end: DuckDB does not compare checksums, and knows no limit.
 
@@ -59,11 +76,14 @@ def require_whole(path: Path, limit: int) -> str:
                 size += len(block)
                 digest.update(block)
                 if size > limit or size > max(most, _RATIO_FROM):
-                    raise DeliveryError(
-                        f"{path} unpacks to more than {size:,} bytes from {path.stat().st_size:,}.",
-                        "If it is a log all the same, deliver it unpacked or in parts, or raise the setting "
-                        "unpacked_bytes.",
-                    )
+                    raise _too_large(path, size)
     except PACK_ERRORS as error:
         raise unreadable(path, error) from error
     return digest.hexdigest()
+
+
+def _too_large(path: Path, size: int) -> DeliveryError:
+    return DeliveryError(
+        f"{path} unpacks to {size:,} bytes or more from {path.stat().st_size:,}.",
+        "If it is a log all the same, deliver it unpacked or in parts, or raise the setting unpacked_bytes.",
+    )

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.events.reading.packed import GZIP, PACK_ERRORS, ZSTD, opened
+from features.events.reading.packed import GZIP, PACK_ERRORS, PARQUET, ZSTD, opened
 from features.events.reading.unreadable import READ_ERRORS, unreadable
 from features.events.scratch import name, text
 from features.events.sources.source import Source
@@ -22,7 +22,7 @@ from infra.errors import DeliveryError
 
 _KINDS: Final = (".csv", ".jsonl", ".ndjson", ".json")
 #: Endings of the names of files that can be read.
-DATA_SUFFIXES: Final = (".parquet", *(f"{kind}{packing}" for kind in _KINDS for packing in ("", GZIP, ZSTD)))
+DATA_SUFFIXES: Final = (PARQUET, *(f"{kind}{packing}" for kind in _KINDS for packing in ("", GZIP, ZSTD)))
 _DELIMITERS: Final = (",", ";", "\t", "|")
 # a file under dt=…/ would get a column dt
 _PLAIN: Final = "hive_partitioning = false"
@@ -53,7 +53,7 @@ def text_file(connection: duckdb.DuckDBPyConnection, path: Path, sources: Sequen
         raise DeliveryError(f"{path} is no file of data.", f"Its name must end in {', '.join(DATA_SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise DeliveryError(f"{path} is empty.", "Deliver it again.")
-    if lowered.endswith(".parquet"):
+    if lowered.endswith(PARQUET):
         file = _parquet(path)
     elif lowered.removesuffix(GZIP).removesuffix(ZSTD).endswith(".csv"):
         file = _csv(path, sources)
@@ -84,6 +84,9 @@ def _parquet(path: Path) -> TextFile:
 def _as_text(field: pa.Field) -> str:
     """The column as text: NaN is how pandas says null, and a large whole number is not written as 1e+16."""
     column = name(field.name)
+    if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+        # some writers do not say that their texts are texts
+        return f"coalesce(TRY(decode({column})), CAST({column} AS VARCHAR))"
     if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
         return f"CAST(to_json({column}) AS VARCHAR)"
     if not pa.types.is_floating(field.type):

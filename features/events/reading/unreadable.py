@@ -31,6 +31,7 @@ _MENDS: Final = {
     "crc": _AGAIN,
     "unterminated quote": "Close the quote, or double a quote inside a quoted field.",
     "number of columns": "Give every row as many fields as the header has.",
+    "invalid state": "End all lines alike, with \\n or \\r\\n, and quote fields that hold quotes or line ends.",
     "maximum line size": "Cut the line: no row of a log is longer than 2 MB.",
     "maximum_object_size": "Cut the line: no row of a log is longer than 16 MB.",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,8 @@ def deliver(shop: Settings, tmp_path: Path) -> Callable[..., Manifest]:
     return make
 
 
-def ids(shop: Settings) -> list[str]:
-    files = sorted(shop.lake.events_day(DAY).glob("*.parquet"))
+def ids(shop: Settings, day: date = DAY) -> list[str]:
+    files = sorted(shop.lake.events_day(day).glob("*.parquet"))
     return sorted(event for path in files for event in pq.ParquetFile(path).read()["event_id"].to_pylist())
 
 
@@ -95,3 +95,22 @@ def test_a_part_first_and_the_whole_afterwards_is_the_whole(shop: Settings, deli
     # equal rows that lay in both parts were taken for one another; the whole brings back what was left out
     assert len(ids(shop)) == len(set(ids(shop))) == len(rows)
     assert whole.accepted + whole.duplicate == len(rows)
+
+
+@pytest.mark.parametrize("cut", [[[0, 1, 2]], [[0, 1], [2]], [[2], [0], [1]]])
+def test_an_id_on_two_days_is_an_event_of_each_however_it_is_cut(
+    shop: Settings, tmp_path: Path, cut: list[list[int]]
+) -> None:
+    days = [DAY, DAY, DAY + timedelta(days=1)]
+    accounts = []
+    for places in cut:
+        path = tmp_path / f"{places}.jsonl"
+        rows = [{"event_id": "e", "user_id": f"u{n}", "item_id": "i", "event_type": "view"} for n in places]
+        times = [{"occurred_at": f"{days[n]} 10:00"} for n in places]
+        path.write_text("".join(json.dumps({**row, **at}) + "\n" for row, at in zip(rows, times, strict=True)))
+        span = Span(days[places[0]], days[places[-1]] + timedelta(days=1))
+        manifest = ingest(shop, "canonical", [path], span, bulk=False, delivered_at=NOW)
+        publish(shop, [manifest.delivery_id], gated=False)
+        accounts.append((manifest.accepted, manifest.duplicate))
+    assert tuple(map(sum, zip(*accounts, strict=True))) == (2, 1)
+    assert [len(ids(shop, day)) for day in days[1:]] == [1, 1]

@@ -59,21 +59,34 @@ def test_a_closed_day_publishes_an_empty_partition(shop: Settings, marker: str, 
 
 
 def test_skip_releases_a_day(shop: Settings) -> None:
-    skip(shop, SOURCE, DAY, "lost in the move")
+    skip(shop, SOURCE, Span.of_day(DAY), "lost in the move")
     found = find_files(shop, SOURCE, DAY)
     assert (found.files, found.closed, found.reason) == ((), "skipped", "lost in the move")
 
 
+def test_skip_releases_several_days_or_none_of_them(shop: Settings, write: Any, line: Any) -> None:
+    span = Span(DAY, DAY + timedelta(days=3))
+    path = write("a.csv", [line()], shop.lake.landing_day(SOURCE, DAY + timedelta(days=1)))
+    with pytest.raises(DeliveryError, match=r"2010-12-02 has data"):
+        skip(shop, SOURCE, span, "lost in the move")
+    assert not shop.lake.landing_day(SOURCE, DAY).exists()
+    path.unlink()
+    assert [marker.parent.name for marker in skip(shop, SOURCE, span, "lost in the move").values()] == [
+        f"dt={day}" for day in span.days()
+    ]
+    assert find_files(shop, SOURCE, DAY + timedelta(days=2)).reason == "lost in the move"
+
+
 def test_skip_wants_a_reason_and_a_day_without_data(shop: Settings, write: Any, line: Any) -> None:
     with pytest.raises(DeliveryError, match="without a reason"):
-        skip(shop, SOURCE, DAY, " ")
+        skip(shop, SOURCE, Span.of_day(DAY), " ")
     write("a.csv", [line()], shop.lake.landing_day(SOURCE, DAY))
     with pytest.raises(DeliveryError, match="has data"):
-        skip(shop, SOURCE, DAY, "not wanted")
+        skip(shop, SOURCE, Span.of_day(DAY), "not wanted")
 
 
 def test_data_beside_the_marker_is_a_contradiction(shop: Settings, write: Any, line: Any) -> None:
-    skip(shop, SOURCE, DAY, "lost")
+    skip(shop, SOURCE, Span.of_day(DAY), "lost")
     write("a.csv", [line()], shop.lake.landing_day(SOURCE, DAY))
     with pytest.raises(DeliveryError, match=r"holds a\.csv and the marker _CLOSED"):
         take_day(shop, SOURCE, DAY)
@@ -183,5 +196,5 @@ def test_any_marker_that_cannot_be_used_is_named(
 @pytest.mark.parametrize("source", ["cannonical", "../../../outside"])
 def test_a_day_of_a_source_that_is_none_is_not_released(shop: Settings, tmp_path: Path, source: str) -> None:
     with pytest.raises(DeliveryError, match="There is no source"):
-        skip(shop, source, DAY, "holiday")
+        skip(shop, source, Span.of_day(DAY), "holiday")
     assert not list(tmp_path.rglob("_CLOSED"))

@@ -42,7 +42,7 @@ rows = st.fixed_dictionaries(
 def fates(log: list[dict[str, Any]]) -> Counter[str]:
     """The same decisions, one row at a time."""
     found: Counter[str] = Counter()
-    ids: set[str] = set()
+    known: set[tuple[str, date]] = set()
     for row in log:
         day = None if row["occurred_at"] == "?" else date.fromisoformat(row["occurred_at"][:10])
         itemless = row["item_id"] is None and row["event_type"] != "login"
@@ -54,14 +54,13 @@ def fates(log: list[dict[str, Any]]) -> Counter[str]:
             or row["quantity"] in (0, "many")
         ):
             found["quarantined"] += 1
-        elif row["event_id"] in ids:
+        elif (offset := (day - DAY).days) < -LATE_DAYS:
+            found["quarantined"] += 1
+        elif (row["event_id"], day) in known:
             found["duplicate"] += 1
         else:
-            ids |= {row["event_id"]} - {None}
-            offset = (day - DAY).days
-            found[
-                "quarantined" if offset < -LATE_DAYS else "late" if offset < 0 else "early" if offset else "accepted"
-            ] += 1
+            known |= {(row["event_id"], day)} if row["event_id"] else set()
+            found["late" if offset < 0 else "early" if offset else "accepted"] += 1
     return found
 
 

@@ -94,7 +94,7 @@ def test_a_database_that_never_had_a_row_has_no_watermark(ask: Any, click: Any) 
 def test_a_released_day_is_not_read_and_its_rows_come_late(ask: Any, click: Any) -> None:
     shop = ask()
     click(1)
-    skip(shop, CANONICAL, FIRST, "the database was moved")
+    skip(shop, CANONICAL, Span.of_day(FIRST), "the database was moved")
     [released] = take_day(shop, CANONICAL, FIRST)
     assert (released.closed, released.rows_in) == ("skipped", 0)
     [second] = take_day(shop, CANONICAL, SECOND)

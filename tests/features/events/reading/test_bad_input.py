@@ -82,7 +82,7 @@ def test_a_gzip_bomb(take: Any, tmp_path: Path, make_settings: Any, monkeypatch:
         stream.write(HEADER.encode())
         for _ in range(200):
             stream.write(b"0" * 1_000_000)
-    with pytest.raises(DeliveryError, match=r"bomb\.csv\.gz unpacks to more than"):
+    with pytest.raises(DeliveryError, match=r"bomb\.csv\.gz unpacks to .* bytes or more"):
         take(path, source="canonical")
 
 
@@ -92,7 +92,18 @@ def test_a_compressed_file_above_the_limit(tmp_path: Path, make_settings: Any) -
     shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", unpacked_bytes=10_000)
     path = tmp_path / "large.csv.gz"
     path.write_bytes(gzip.compress((HEADER + ROW * 1000).encode()))
-    with pytest.raises(DeliveryError, match=r"large\.csv\.gz unpacks to more than .* unpacked_bytes"):
+    with pytest.raises(DeliveryError, match=r"large\.csv\.gz unpacks to .* or more .* unpacked_bytes"):
+        take_files(shop, [str(path)])
+
+
+def test_a_parquet_file_above_the_limit(tmp_path: Path, make_settings: Any) -> None:
+    from features.events.by_hand import take_files
+
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", unpacked_bytes=10_000)
+    path = tmp_path / "large.parquet"
+    row = {"item_id": "i" * 250, "event_type": "view", "occurred_at": "2010-12-01 10:00:00"}
+    pq.write_table(pa.Table.from_pylist([row] * 1000), path, compression="zstd", use_dictionary=False)
+    with pytest.raises(DeliveryError, match=r"large\.parquet unpacks to .* bytes or more .* unpacked_bytes"):
         take_files(shop, [str(path)])
 
 
@@ -123,6 +134,8 @@ def test_a_file_that_grows_while_it_is_read(take: Any, tmp_path: Path, monkeypat
         ("occurred_at", pa.array([date(2010, 12, 1)])),
         ("occurred_at", pa.array([1291197600])),
         ("event_type", pa.array([b"view"])),
+        ("item_id", pa.array(["hüt".encode()])),
+        ("item_id", pa.array([b"\xff\x00"])),  # hexadecimal then
     ],
 )
 def test_parquet_with_other_types(take: Any, tmp_path: Path, column: str, values: pa.Array) -> None:
@@ -130,6 +143,14 @@ def test_parquet_with_other_types(take: Any, tmp_path: Path, column: str, values
     path = tmp_path / "typed.parquet"
     pq.write_table(pa.table(cells), path)
     assert take(path, source="canonical").accepted == 1
+
+
+def test_parquet_whose_texts_do_not_say_that_they_are(take: Any, read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bytes.parquet"
+    row = {"item_id": "hüt", "event_type": "view", "occurred_at": "2010-12-01 10:00:00"}
+    pq.write_table(pa.table({name: [cell.encode()] for name, cell in row.items()}), path)
+    take(path, source="canonical")
+    assert [event["item_id"] for event in read(Span.of_day(date(2010, 12, 1)))] == ["hüt"]
 
 
 def test_parquet_with_types_that_say_nothing(take: Any, tmp_path: Path) -> None:
@@ -164,3 +185,50 @@ def test_an_hour_that_the_shops_clocks_left_out(
     path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment))
     manifest = take_files(shop, [str(path)], span=Span(date(2010, 3, 28), date(2010, 11, 1)))
     assert dict(manifest.quarantined_by_reason) == (dict.fromkeys(reasons, 1) if reasons else {})
+
+
+@pytest.mark.parametrize(
+    ("moment", "reasons"),
+    [
+        ("2010-10-10", {}),  # the clocks went from midnight to one
+        ("2010-10-10 00:00:00", {}),
+        ("2010-10-10 00:30:00", {"time_skipped": 1}),
+    ],
+)
+def test_a_day_that_began_an_hour_late(
+    tmp_path: Path, make_settings: Any, moment: str, reasons: dict[str, int]
+) -> None:
+    from features.events.by_hand import take_files
+
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", timezone="America/Santiago")
+    path = tmp_path / "days.csv"
+    path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment))
+    manifest = take_files(shop, [str(path)], span=Span.of_day(date(2010, 10, 10)))
+    assert dict(manifest.quarantined_by_reason) == reasons
+
+
+@pytest.mark.parametrize(
+    ("moment", "taken"),
+    [
+        ("2010-12-01 10:00:00+14:00", True),
+        ("2010-12-01T10:00:00.123456-1200", True),
+        ("2010-12-01 10:00:00+05:45", True),
+        ("2010-12-01 10:00:00-16", False),
+        ("2010-12-01 10:00:00+99:00", False),
+        ("2010-12-01T10:00+05:75", False),
+    ],
+)
+def test_offsets_that_no_zone_has(take: Any, tmp_path: Path, moment: str, taken: bool) -> None:
+    path = tmp_path / "offset.csv"
+    path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment) + ROW)
+    manifest = take(path, source="canonical", span=Span(date(2010, 11, 30), date(2010, 12, 3)))
+    assert dict(manifest.quarantined_by_reason) == ({} if taken else {"time_unreadable": 1})
+
+
+@pytest.mark.parametrize("content", ["a\r\nb\nc\r\n", "a\nb\r\nc\n", "a\nb\rc\n"])
+def test_line_ends_of_several_kinds(take: Any, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "ends.csv"
+    lines = {"a": HEADER.strip(), "b": ROW.strip(), "c": ROW.strip()}
+    path.write_bytes("".join(lines.get(sign, sign) for sign in content).encode())
+    with pytest.raises(DeliveryError, match=r"ends\.csv cannot be read: .* End all lines alike"):
+        take(path, source="canonical")

@@ -7,7 +7,10 @@ import shutil
 import sys
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import fsspec
@@ -255,3 +258,19 @@ def test_a_token_in_a_url_is_not_repeated(tmp_path: Path) -> None:
 def test_places_that_are_none(tmp_path: Path, place: str, said: str) -> None:
     with pytest.raises(DeliveryError, match=said):
         bring([place], tmp_path / "spool")
+
+
+@pytest.mark.thorough
+def test_an_address_of_the_web_with_a_token(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "my log.csv").write_text(LOG)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(served))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/my%20log.csv?token=a/b"
+            brought = bring([address], tmp_path / "spool")
+        finally:
+            server.shutdown()
+    assert [(path.name, path.read_text()) for path in brought.files] == [("my log.csv", LOG)]
