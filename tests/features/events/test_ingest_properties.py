@@ -52,15 +52,14 @@ def fates(log: list[dict[str, Any]]) -> Counter[str]:
             or itemless
             or row["event_type"] == "dance"
             or row["quantity"] in (0, "many")
+            or (day - DAY).days < -LATE_DAYS
         ):
-            found["quarantined"] += 1
-        elif (offset := (day - DAY).days) < -LATE_DAYS:
             found["quarantined"] += 1
         elif (row["event_id"], day) in known:
             found["duplicate"] += 1
         else:
             known |= {(row["event_id"], day)} if row["event_id"] else set()
-            found["late" if offset < 0 else "early" if offset else "accepted"] += 1
+            found["late" if day < DAY else "early" if day > DAY else "accepted"] += 1
     return found
 
 
