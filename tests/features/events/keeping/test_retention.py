@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +13,12 @@ import pytest
 from features.events.arrivals import take_day, take_history
 from features.events.keeping.compaction import compact
 from features.events.keeping.removal import Removed
-from features.events.keeping.retention import MADE_MARKER, Retired, retire
-from features.events.log import event_files
+from features.events.keeping.retention import MADE_MARKER
 from features.events.manifest import Manifest, read_published
 from features.events.publish import publish
 from features.events.staging import REFUSED
 from infra.errors import DeliveryError
-from infra.lake import Lake, read_json, write_json
+from infra.lake import write_json
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -31,19 +27,8 @@ pytestmark = pytest.mark.thorough  # seconds in sum
 FIRST, SECOND = date(2010, 12, 1), date(2010, 12, 2)
 DAY = Span.of_day(FIRST)
 SOURCE = "online-retail"
-KNOWN = datetime(2010, 12, 2, tzinfo=UTC)
 UNPUBLISHED = "x-20101201-0123456789abcdef"
 NONE = Removed()
-
-
-@pytest.fixture
-def landed(shop: Settings, write: Any, line: Any) -> Manifest:
-    """A published day whose delivery has two files, one refused row, and says when it came."""
-    folder = shop.lake.landing_day(SOURCE, FIRST)
-    write("a.csv", [line(), line(Price="0")], folder)
-    write("b.csv", [line(Invoice="2")], folder)
-    write_json(folder / "_delivery.json", {"delivered_at": KNOWN.isoformat()})
-    return published(shop)
 
 
 def published(shop: Settings, day: date = FIRST) -> Manifest:
@@ -52,16 +37,11 @@ def published(shop: Settings, day: date = FIRST) -> Manifest:
     return manifest
 
 
-def run(shop: Settings, at: str = "2011-12-02T00:00:01+00:00", **more: Any) -> Retired:
-    """One run of retention at a moment of the shop."""
-    return retire(shop, datetime.fromisoformat(at), datetime.now(UTC), **more)
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_raw_files_of_a_published_delivery_go_and_the_markers_stay(shop: Settings, landed: Manifest) -> None:
+def test_raw_files_of_a_published_delivery_go_and_the_markers_stay(shop: Settings, landed: Manifest, run: Any) -> None:
     folder = shop.lake.landing_day(SOURCE, FIRST)
     weight = sum(file.bytes for file in landed.files)
     assert run(shop, "2011-12-02T00:00:00+00:00").landing == NONE
@@ -74,7 +54,7 @@ def test_raw_files_of_a_published_delivery_go_and_the_markers_stay(shop: Setting
 
 
 def test_a_day_whose_files_had_their_time_is_given_again_as_it_was_published(
-    shop: Settings, landed: Manifest, contents: Any
+    shop: Settings, landed: Manifest, contents: Any, run: Any
 ) -> None:
     run(shop)
     before = contents(shop.lake.root)
@@ -82,7 +62,9 @@ def test_a_day_whose_files_had_their_time_is_given_again_as_it_was_published(
     assert contents(shop.lake.root) == before
 
 
-def test_files_that_are_put_back_are_taken_anew(shop: Settings, landed: Manifest, write: Any, line: Any) -> None:
+def test_files_that_are_put_back_are_taken_anew(
+    shop: Settings, landed: Manifest, write: Any, line: Any, run: Any
+) -> None:
     run(shop)
     folder = shop.lake.landing_day(SOURCE, FIRST)
     write("a.csv", [line(), line(Price="0")], folder)
@@ -93,7 +75,7 @@ def test_files_that_are_put_back_are_taken_anew(shop: Settings, landed: Manifest
 
 
 def test_other_files_in_the_folder_of_a_day_are_a_delivery_of_their_own(
-    shop: Settings, landed: Manifest, write: Any, line: Any
+    shop: Settings, landed: Manifest, write: Any, line: Any, run: Any
 ) -> None:
     run(shop)
     write("c.csv", [line(Invoice="2"), line(Invoice="3")], shop.lake.landing_day(SOURCE, FIRST))
@@ -101,7 +83,7 @@ def test_other_files_in_the_folder_of_a_day_are_a_delivery_of_their_own(
     assert (more.accepted, more.duplicate) == (1, 1)
 
 
-def test_files_that_were_not_taken_yet_stay(shop: Settings, landed: Manifest, write: Any, line: Any) -> None:
+def test_files_that_were_not_taken_yet_stay(shop: Settings, landed: Manifest, write: Any, line: Any, run: Any) -> None:
     """A file beside them makes another delivery of the folder, one of another day was never taken for that day."""
     write("c.csv", [line(Invoice="3")], shop.lake.landing_day(SOURCE, FIRST))
     for name in ("a.csv", "b.csv"):
@@ -111,19 +93,21 @@ def test_files_that_were_not_taken_yet_stay(shop: Settings, landed: Manifest, wr
     assert run(shop).landing == NONE
 
 
-def test_files_of_equal_size_and_other_content_stay(shop: Settings, landed: Manifest) -> None:
+def test_files_of_equal_size_and_other_content_stay(shop: Settings, landed: Manifest, run: Any) -> None:
     path = shop.lake.landing_day(SOURCE, FIRST) / "b.csv"
     path.write_bytes(path.read_bytes()[::-1])
     assert run(shop).landing == NONE
 
 
 @pytest.mark.parametrize("missing", ["manifest", "partition"])
-def test_files_whose_publishing_did_not_come_to_its_end_stay(shop: Settings, landed: Manifest, missing: str) -> None:
+def test_files_whose_publishing_did_not_come_to_its_end_stay(
+    shop: Settings, landed: Manifest, missing: str, run: Any
+) -> None:
     {"manifest": shop.lake.manifest(landed.delivery_id), "partition": shop.lake.partition(FIRST)}[missing].unlink()
     assert run(shop).landing == NONE
 
 
-def test_the_marker_of_a_day_without_rows_stays(shop: Settings) -> None:
+def test_the_marker_of_a_day_without_rows_stays(shop: Settings, run: Any) -> None:
     folder = shop.lake.landing_day(SOURCE, FIRST)
     folder.mkdir(parents=True)
     (folder / "_CLOSED").touch()
@@ -133,7 +117,9 @@ def test_the_marker_of_a_day_without_rows_stays(shop: Settings) -> None:
     assert published(shop) == before
 
 
-def test_a_history_goes_too_and_is_given_again_for_its_own_days_alone(shop: Settings, write: Any, line: Any) -> None:
+def test_a_history_goes_too_and_is_given_again_for_its_own_days_alone(
+    shop: Settings, write: Any, line: Any, run: Any
+) -> None:
     folder = shop.lake.landing_history(SOURCE)
     write("all.csv", [line()], folder)
     span = Span(FIRST, date(2010, 12, 4))
@@ -147,7 +133,7 @@ def test_a_history_goes_too_and_is_given_again_for_its_own_days_alone(shop: Sett
 
 
 def test_a_run_removes_so_much_and_the_next_one_the_rest(
-    shop: Settings, landed: Manifest, write: Any, line: Any
+    shop: Settings, landed: Manifest, write: Any, line: Any, run: Any
 ) -> None:
     write("a.csv", [line(InvoiceDate="2010-12-02 09:00:00")], shop.lake.landing_day(SOURCE, SECOND))
     published(shop, SECOND)
@@ -156,7 +142,9 @@ def test_a_run_removes_so_much_and_the_next_one_the_rest(
     assert [(one.files, one.waiting) for one in done] == [(2, 1), (1, 0), (0, 0)]
 
 
-def test_nothing_goes_whose_lifetime_is_for_ever(shop: Settings, landed: Manifest, contents: Any, age: Any) -> None:
+def test_nothing_goes_whose_lifetime_is_for_ever(
+    shop: Settings, landed: Manifest, contents: Any, age: Any, run: Any
+) -> None:
     (shop.lake.reports / "gate" / "x").mkdir(parents=True)
     age(shop.lake.reports, hours=1e5)
     kinds = ("landing", "quarantine", "reports", "inbox")
@@ -166,7 +154,7 @@ def test_nothing_goes_whose_lifetime_is_for_ever(shop: Settings, landed: Manifes
     assert (shop.lake.reports / "gate" / "x").exists()
 
 
-def test_refused_rows_go_and_their_table_stays(shop: Settings, landed: Manifest) -> None:
+def test_refused_rows_go_and_their_table_stays(shop: Settings, landed: Manifest, run: Any) -> None:
     path = shop.lake.quarantine(landed.delivery_id)
     weight = path.stat().st_size
     assert run(shop, "2011-12-02T00:00:00+00:00").quarantine == NONE
@@ -178,7 +166,7 @@ def test_refused_rows_go_and_their_table_stays(shop: Settings, landed: Manifest)
     assert run(shop).quarantine == NONE
 
 
-def test_reports_go_by_the_moment_at_which_they_were_made(shop: Settings) -> None:
+def test_reports_go_by_the_moment_at_which_they_were_made(shop: Settings, run: Any) -> None:
     report = shop.lake.reports / "gate" / "x"
     write_json(report / MADE_MARKER, {"made_at": "2010-12-01T00:00:00+00:00"})
     (report / "index.html").write_text("broken")
@@ -188,7 +176,7 @@ def test_reports_go_by_the_moment_at_which_they_were_made(shop: Settings) -> Non
     assert names(shop.lake.reports / "gate") == []
 
 
-def test_a_report_that_does_not_say_when_it_was_made_goes_by_file_time(shop: Settings, age: Any) -> None:
+def test_a_report_that_does_not_say_when_it_was_made_goes_by_file_time(shop: Settings, age: Any, run: Any) -> None:
     report = shop.lake.reports / "gate" / "x"
     report.mkdir(parents=True)
     age(report, hours=24 * 89)
@@ -197,110 +185,17 @@ def test_a_report_that_does_not_say_when_it_was_made_goes_by_file_time(shop: Set
     assert run(shop).reports == Removed(1, 0)
 
 
-def dead() -> int:
-    """The number of a process that is no more."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        pass
-    return process.pid
-
-
-#: What a process of that number left: a file, or a folder with one.
-LEFT: dict[str, Callable[[Lake, int], tuple[Path, str]]] = {
-    "staged aside": lambda lake, pid: (lake.staging(f".{UNPUBLISHED}.{pid}"), "dt=2010-12-01.parquet"),
-    "staged": lambda lake, _: (lake.staging(UNPUBLISHED), "manifest.json"),
-    "spilled": lambda lake, pid: (lake.spill / f"{pid}.tmpx", "scratch.duckdb"),
-    "spilled by nobody": lambda lake, _: (lake.spill / "tmpx", "scratch.duckdb"),
-    "events aside": lambda lake, pid: (lake.events_day(FIRST) / f".x.parquet.{pid}", ""),
-    "partition aside": lambda lake, pid: (lake.partition(FIRST).with_name(f".2010-12-01.json.{pid}"), ""),
-    "inbox aside": lambda lake, pid: (lake.landing_day("inbox", FIRST) / f".inbox.jsonl.{pid}", ""),
-    "items": lambda lake, _: (lake.items(UNPUBLISHED), ""),
-    "quarantine": lambda lake, _: (lake.quarantine(UNPUBLISHED), ""),
-}
-
-
-@pytest.mark.parametrize("what", LEFT)
-def test_what_a_kill_left_goes_after_a_day(shop: Settings, landed: Manifest, age: Any, what: str) -> None:
-    left, inside = LEFT[what](shop.lake, dead())
-    (left / inside).parent.mkdir(parents=True, exist_ok=True)
-    (left / inside).write_text("left")
-    age(left, hours=23)
-    assert run(shop).leftovers == NONE
-    age(left)
-    assert run(shop, dry_run=True).leftovers == Removed(1, 4)
-    assert left.exists()
-    assert run(shop).leftovers == Removed(1, 4)
-    assert not left.exists()
-
-
-@pytest.mark.parametrize("name", ["staging/.x.{}", "spill/{}.tmp"])
-def test_what_a_living_process_works_on_stays(shop: Settings, age: Any, name: str) -> None:
-    """Though its last write was long ago; but not if the number has gone to another process since."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        path = shop.lake.root / name.format(process.pid)
-        path.mkdir(parents=True)
-        age(path, hours=-1)
-        then = datetime.now(UTC)
-        later = datetime.fromtimestamp(then.timestamp() + 48 * 3600, UTC)
-        assert retire(shop, then, later).leftovers == NONE
-        age(path, hours=25)
-        assert retire(shop, then, later).leftovers == Removed(1, 0)
-        process.communicate(b"\n")
-
-
-def test_what_others_lay_into_the_lake_is_not_taken_for_a_leftover(shop: Settings, age: Any) -> None:
-    mine = [shop.lake.items("mine"), shop.lake.landing_day(SOURCE, FIRST) / ".hidden.csv", shop.lake.root / ".gitkeep"]
-    for path in mine:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    age(shop.lake.root, hours=1e4)
-    assert run(shop).leftovers == NONE
-
-
-def test_replaced_files_go_a_day_after_the_partition_let_go_of_them(
-    shop: Settings, landed: Manifest, take: Any, write: Any, line: Any, age: Any
-) -> None:
-    take(write("more.csv", [line(Invoice="7"), line(Invoice="8", InvoiceDate="2010-12-02 00:01:00")]))
-    before = event_files(shop.lake, DAY)
-    age(shop.lake.root)
-    compact(shop, datetime(2010, 12, 10, 1, tzinfo=UTC))
-    [merged] = event_files(shop.lake, DAY)
-    assert run(shop).replaced == NONE
-    age(shop.lake.partition(FIRST), hours=23)
-    assert run(shop).replaced == NONE
-    age(shop.lake.partition(FIRST))
-    weight = sum(path.stat().st_size for path in before)
-    assert run(shop, dry_run=True).replaced == Removed(2, weight)
-    assert run(shop).replaced == Removed(2, weight)
-    assert names(shop.lake.events_day(FIRST)) == [merged.name]
-    # early rows of a day that is not closed are no leftover
-    assert len(names(shop.lake.events_day(SECOND))) == 1
-
-
-def test_events_without_a_manifest_go_unless_they_are_still_staged(
-    shop: Settings, take: Any, write: Any, line: Any, age: Any
-) -> None:
-    manifest = take(write("a.csv", [line()]))
-    shop.lake.manifest(manifest.delivery_id).unlink()
-    shop.lake.partition(FIRST).unlink()
-    staged = shop.lake.staging(manifest.delivery_id)
-    staged.mkdir()
-    age(shop.lake.events_day(FIRST))
-    assert run(shop).replaced == NONE
-    staged.rmdir()
-    assert run(shop).replaced.files == 1
-    assert names(shop.lake.events_day(FIRST)) == []
-
-
-def test_events_that_no_partition_counts_yet_stay(shop: Settings, landed: Manifest, age: Any) -> None:
-    """Killed between the manifest and the partition: the next closing of the day counts them."""
-    partition = read_json(shop.lake.partition(FIRST))
-    write_json(shop.lake.partition(FIRST), {**partition, "deliveries": [], "files": []})
-    age(shop.lake.root)
-    assert run(shop).replaced == NONE
-
-
 def test_retention_that_is_killed_anywhere_goes_on_the_next_time(
-    shop: Settings, landed: Manifest, take: Any, write: Any, line: Any, read: Any, age: Any, kill_everywhere: Any
+    shop: Settings,
+    landed: Manifest,
+    take: Any,
+    write: Any,
+    line: Any,
+    read: Any,
+    age: Any,
+    kill_everywhere: Any,
+    run: Any,
+    dead: Any,
 ) -> None:
     take(write("more.csv", [line(Invoice="7")]))
     compact(shop, datetime(2010, 12, 10, 1, tzinfo=UTC))
@@ -329,7 +224,7 @@ def test_retention_that_is_killed_anywhere_goes_on_the_next_time(
     assert kill_everywhere(work, whole) > 10
 
 
-def test_folders_that_somebody_copied_are_passed_over(shop: Settings, landed: Manifest) -> None:
+def test_folders_that_somebody_copied_are_passed_over(shop: Settings, landed: Manifest, run: Any) -> None:
     for folder in (shop.lake.landing_day(SOURCE, FIRST), shop.lake.events_day(FIRST)):
         shutil.copytree(folder, folder.with_name(f"{folder.name}.bak"))
     assert run(shop).landing.files == 2
