@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Final
@@ -51,7 +52,11 @@ def unreadable(path: Path, error: Exception, stream: Callable[[Path], IO[bytes]]
         return MachineError(
             f"{path} could not be taken: {said}", "Free memory or disk, or raise the setting ingest_memory."
         )
-    said = " ".join(said.split())
+    said = " ".join(said.split()).split(" Try ")[0]  # settings of DuckDB's, which nobody can set here
+    # DuckDB counts a broken line of JSON as the one after it
+    said = re.sub(
+        r"(?<=Malformed JSON in file )(.*) in line (\d+)", lambda at: f"{at[1]} in line {int(at[2]) - 1}", said
+    )
     mend = next((mend for key, mend in _MENDS.items() if key in said.lower()), "Mend the file and deliver it again.")
     # for a wrong encoding DuckDB names the line only
     misread = stream is not None and "unicode" in said.lower() and "Line: " in said

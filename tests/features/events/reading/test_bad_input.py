@@ -225,6 +225,13 @@ def test_offsets_that_no_zone_has(take: Any, tmp_path: Path, moment: str, taken:
     assert dict(manifest.quarantined_by_reason) == ({} if taken else {"time_unreadable": 1})
 
 
+def test_a_line_of_json_that_is_no_object(take: Any, tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    path.write_text('{"item_id": "i", "event_type": "view", "occurred_at": "2010-12-01"}\n["i", "view"]\n')
+    with pytest.raises(DeliveryError, match=r'in line 2: .* but got ARRAY: \["i","view"\] Mend the file'):
+        take(path, source="canonical")
+
+
 @pytest.mark.parametrize("content", ["a\r\nb\nc\r\n", "a\nb\r\nc\n", "a\nb\rc\n"])
 def test_line_ends_of_several_kinds(take: Any, tmp_path: Path, content: str) -> None:
     path = tmp_path / "ends.csv"
