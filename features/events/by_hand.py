@@ -36,9 +36,10 @@ def take_files(
     """
     with spilling(settings) as folder:
         brought = bring(places, folder)
+        described = describe(brought.files, settings.unpacked_bytes)  # before anything unpacks them
         named = source or find_source(settings, brought.files).name
         days = span if span is not None else find_span(settings, named, brought.files, say)
-        delivery = delivery_id(named, describe(brought.files, settings.unpacked_bytes), days)
+        delivery = delivery_id(named, described, days)
         return ingest(
             settings,
             named,

@@ -96,10 +96,11 @@ def _describe(path: Path, unpacked_bytes: int) -> SourceFile:
                 digest.update(block)
     except OSError as error:
         raise _unopened(path, error) from error
-    content = require_whole(path, unpacked_bytes) if packed(path) else ""
+    if packed(path):
+        require_whole(path, unpacked_bytes)
     if path.name.lower().endswith(PARQUET):
         require_small(path, unpacked_bytes)
-    return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest(), content=content)
+    return SourceFile(name=path.name, bytes=path.stat().st_size, sha256=digest.hexdigest())
 
 
 def _unopened(path: Path, error: OSError) -> DeliveryError:

@@ -18,7 +18,7 @@ from features.events.cleaning.learned import Learned
 from features.events.cleaning.policy import Policy, load_policy
 from features.events.delivery import delivery_id, describe, require_unchanged, stamps
 from features.events.items.versions import write_items
-from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, SourceFile, known, learned_before
+from features.events.manifest import STAGED_MANIFEST, Closed, Manifest, known, learned_before
 from features.events.reading.matching import sort_files
 from features.events.reading.parse import Parsed, parse
 from features.events.reading.parsed import PARSED
@@ -138,7 +138,6 @@ def _routed(
         others(settings.lake, days_of(connection), manifest.delivery_id, beside),
         manifest.span,
         late_days=settings.late_days,
-        copies=_copies(manifest.files),
         repeats_are_events=source.repeats_are_events,
         old_ids=replayed,
     )
@@ -159,11 +158,6 @@ def _assumed(settings: Settings, manifest: Manifest) -> dict[date, datetime]:
         return {}
     lag = timedelta(minutes=settings.history_lag_minutes)
     return {day: day_end(day, settings.zone) + lag for day in manifest.span.days()}
-
-
-def _copies(files: tuple[SourceFile, ...]) -> tuple[int, ...]:
-    digests = [file.content or file.sha256 for file in files]
-    return tuple(digests[:number].count(digest) for number, digest in enumerate(digests))
 
 
 def _rule(settings: Settings, bulk: bool) -> str:

@@ -21,14 +21,13 @@ Closed = Literal["rows", "empty", "skipped"]
 
 
 class SourceFile(BaseModel):
-    """One file of a delivery: its name, its size in bytes and its digest; ``content``: that of what is packed in it."""
+    """One file of a delivery: its name, its size in bytes and its digest."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     bytes: int
     sha256: str
-    content: str = ""
 
 
 class Manifest(BaseModel):

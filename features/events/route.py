@@ -34,7 +34,6 @@ def route(
     span: Span,
     *,
     late_days: int,
-    copies: tuple[int, ...],
     repeats_are_events: bool,
     old_ids: pa.Table | None = None,
 ) -> None:
@@ -44,8 +43,7 @@ def route(
         known: SQL for the ids and days of the events that other deliveries brought (``others``).
         span: the days that this delivery is for; rows before are late, rows after are early.
         late_days: a row that is more days before the span than this is refused.
-        copies: per file, how many files of the same content came before it in this delivery.
-        repeats_are_events: number the equal rows of a delivery instead of dropping all but the first.
+        repeats_are_events: number the equal rows of a file instead of dropping all but the first.
         old_ids: of rows that come out of the quarantine: position, and the id that they had in it.
     """
     today = f"coalesce({EVENT_ID}, {CONTENT})"
@@ -53,8 +51,8 @@ def route(
         # of equal rows that come back one by one each keeps the number that it had among them
         today = f"coalesce({EVENT_ID}, {CONTENT} || regexp_extract(old_id, '^[0-9a-f]+(-\\d+)$', 1), {CONTENT})"
     elif repeats_are_events:
-        # a file that lies twice in one delivery numbers its rows alike, hence is all duplicates
-        again = f"row_number() OVER (PARTITION BY {CONTENT}, {_copy(copies)} ORDER BY {POSITION})"
+        # what lies in two files is numbered alike in both, hence is there once: a day and its hours, a copy
+        again = f"row_number() OVER (PARTITION BY {CONTENT}, {FILE} ORDER BY {POSITION})"
         today = f"coalesce({EVENT_ID}, CASE WHEN {again} = 1 THEN {CONTENT} ELSE {CONTENT} || '-' || {again} END)"
     connection.execute(f"CREATE TEMP TABLE old_ids ({POSITION} BIGINT, old_id VARCHAR)")
     if old_ids is not None:  # not always: looking at an Arrow table imports pandas
@@ -148,8 +146,3 @@ def _fate(span: Span, late_days: int) -> str:
         WHEN {DAY} < DATE {text(limit)} THEN '{QUARANTINED}'
         WHEN {DAY} < DATE {text(span.start)} THEN '{LATE}'
         ELSE '{ACCEPTED}' END"""
-
-
-def _copy(copies: tuple[int, ...]) -> str:
-    again = [f"WHEN {number} THEN {copy}" for number, copy in enumerate(copies) if copy]
-    return f"CASE {FILE} {' '.join(again)} ELSE 0 END" if again else "0"

@@ -25,10 +25,10 @@ _MACROS: Final = (
         r"clean(x) AS nullif(CASE WHEN contains(x, chr(9)) OR contains(x, chr(10)) OR contains(x, chr(13)) "
         r"THEN trim(x, chr(9) || chr(10) || chr(13) || ' ') ELSE trim(x) END, '')"
     ),
-    # spreadsheets and pandas turn a column of ids with gaps into floats: 13085.0 is 13085
+    # what writers say for nothing is no id; spreadsheets and pandas make floats of ids with gaps: 13085.0 is 13085
     (
-        r"identifier(x) AS CASE WHEN lower(x) = 'nan' THEN NULL WHEN regexp_full_match(x, '\d+\.0+') "
-        r"THEN split_part(x, '.', 1) ELSE x END"
+        r"identifier(x) AS CASE WHEN lower(x) IN ('nan', 'null', 'none', '\n') THEN NULL "
+        r"WHEN regexp_full_match(x, '\d+\.0+') THEN split_part(x, '.', 1) ELSE x END"
     ),
     # a cast alone would round 2.5 to a whole number, and take 0x10 for one
     r"whole(x) AS TRY_CAST(CASE WHEN regexp_full_match(x, '[+-]?\d+(\.0*)?') THEN split_part(x, '.', 1) END AS BIGINT)",
@@ -40,16 +40,20 @@ _MACROS: Final = (
         "WHEN n BETWEEN 100000000000000 AND 9999999999999999 THEN n "
         "WHEN n BETWEEN 100000000000000000 AND 9223372036854775807 THEN n // 1000 END)"
     ),
-    # a time without an offset is the shop's own; no zone is 16 hours from Greenwich, or minutes beyond 59
+    # a time without an offset is the shop's own; no zone is 16 hours from Greenwich, or minutes beyond 59,
+    # and a short name such as IST or BST is that of several zones
     (
         r"moment(x) AS CASE WHEN (length(x) > 19 OR contains(x, '+')) "
-        r"AND regexp_matches(x, ':.*[+-](1[6-9]|[2-9]\d|\d\d:?[6-9]\d)') THEN NULL "
+        r"AND (regexp_matches(x, ':.*[+-](1[6-9]|[2-9]\d|\d\d:?[6-9]\d)') "
+        r"OR regexp_matches(x, ':.*\d *[A-Za-z]+$') AND NOT regexp_matches(x, '(Z|UTC|GMT)$', 'i')) THEN NULL "
         "WHEN isfinite(TRY_CAST(x AS TIMESTAMPTZ)) THEN TRY_CAST(x AS TIMESTAMPTZ) ELSE epoch(whole(x)) END"
     ),
-    # levels of categories, root first: "A > B", or as JSON a list, or several lists, of which the first counts
+    # levels of categories, root first: "A > B", or as JSON a list, or several lists, of which the first counts;
+    # pandas writes a list as Python does
     (
         "path(x) AS CASE WHEN starts_with(x, '[') THEN array_to_string(coalesce(TRY_CAST(TRY_CAST(x AS JSON) "
-        "AS VARCHAR[][])[1], TRY_CAST(TRY_CAST(x AS JSON) AS VARCHAR[])), ' > ') ELSE x END"
+        "AS VARCHAR[][])[1], TRY_CAST(TRY_CAST(x AS JSON) AS VARCHAR[]), "
+        "TRY_CAST(TRY_CAST(replace(x, '''', '\"') AS JSON) AS VARCHAR[])), ' > ') ELSE x END"
     ),
     (
         "unescaped(x) AS replace(replace(replace(replace(replace(x, '&lt;', '<'), '&gt;', '>'), '&quot;', '\"'), "

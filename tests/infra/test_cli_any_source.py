@@ -23,6 +23,7 @@ PUBLISHED = PROJECT / "tests" / "features" / "events" / "reading" / "published"
         ("retailrocket", "retailrocket", 5),
         ("taobao/UserBehavior.csv", "taobao-user-behavior", 5),
         ("rees46/*.csv", "rees46", 3),
+        ("amazon_2018", "amazon-reviews", 2),
         ("amazon_2023", "amazon-reviews", 2),
         ("online_retail/first_year.csv", "online-retail", 2),
         ("online_retail/second_year.csv", "online-retail", 1),
@@ -40,6 +41,20 @@ def test_from_its_path_to_accepted_rows(
     [manifest] = json.loads(done.stdout)
     assert (manifest["source"], manifest["accepted"], manifest["gate"]["passed"]) == (source, accepted, True)
     assert list((tmp_path / "home" / "lake" / "events").glob("dt=*/*.parquet"))
+
+
+def test_a_cosmetics_shop_takes_much_out_of_its_carts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENCHANT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PENCHANT_POSTGRES_URL", "postgresql://nobody:x@127.0.0.1:9")
+    header, _view, *lines, _purchase = (PUBLISHED / "rees46" / "2019-Oct.csv").read_text().splitlines()
+    cart, removed = lines
+    log = tmp_path / "2019-Oct.csv"
+    several = [(removed if n % 4 == 0 else cart).replace("554748717", f"{n}") for n in range(200)]
+    log.write_text("\n".join([header, *several, ""]))
+    done = CliRunner().invoke(build(), ["ingest", str(log), "--json"])
+    assert done.exit_code == 0, done.output
+    [manifest] = json.loads(done.stdout)
+    assert (manifest["accepted"], manifest["quarantined_by_reason"]) == (150, {"removed_from_cart": 50})
 
 
 def test_the_quarantine_from_list_to_drop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

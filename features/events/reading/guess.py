@@ -30,7 +30,7 @@ from infra.spill import spilling
 LONG_GAP: Final = 31
 #: More is a wrong clock, not a shop.
 LONGEST_GAP: Final = 366
-#: Of rows whose clock was wrong, in a delivery whose days are clear all the same.
+#: So small a share of rows beyond long gaps are rows whose clock was wrong.
 STRAYS: Final = 0.01
 
 
@@ -47,42 +47,46 @@ def find_source(settings: Settings, files: Sequence[Path]) -> Source:
 def find_span(settings: Settings, source: str, files: Sequence[Path], say: Callable[[str], None]) -> Span:
     """The days from the first to the last readable time of the log in ``files``, days that are over.
 
-    Of rows that lie years apart those count that lie together, if they are nearly all.
+    Where more than a month is without rows, those count that lie together, if they are nearly all.
 
     Args:
         say: told what a person should know about the days.
 
     Raises:
-        DeliveryError: no time can be read, or the times lie years apart.
+        DeliveryError: there is no row, no time can be read, or the times lie years apart.
     """
     adapter = source_named(source)
     today = day_of(settings.shop_clock().now(), settings.zone)
     with _connected(settings) as connection:
         found = sort_files(adapter, [text_file(connection, path, [adapter]) for path in files])
-        rows: Counter[date] = Counter()
+        rows: Counter[date | None] = Counter()
         for _, file in found.events:
             rows += _rows(connection, adapter, file, today)
     if not rows:
+        raise DeliveryError(f"{files[0]} has no rows.", "Deliver it again.")
+    dated = Counter({day: count for day, count in rows.items() if day is not None})
+    if not dated:
         raise DeliveryError(
             f"No time before {today} can be read in {files[0]}.",
             "Check the column of the time, or name the days with --day, or --start and --end.",
         )
-    return _span(rows, say)
+    return _span(dated, adapter.sparse, say)
 
 
-def _span(rows: Counter[date], say: Callable[[str], None]) -> Span:
+def _span(rows: Counter[date], sparse: bool, say: Callable[[str], None]) -> Span:
     periods = _periods(sorted(rows))
-    gaps = [f"{before[-1]} and {after[0]}" for before, after in pairwise(periods)]
-    if any((after[0] - before[-1]).days > LONGEST_GAP for before, after in pairwise(periods)):
-        core = max(periods, key=lambda days: sum(rows[day] for day in days))
-        strays = rows.total() - sum(rows[day] for day in core)
-        if strays > STRAYS * rows.total():
-            raise DeliveryError(
-                f"The rows lie years apart: none between {', '.join(gaps[:3])}.",
-                "Name the days that the delivery is for with --start and --end; others become late or early rows.",
-            )
+    core = max(periods, key=lambda days: sum(rows[day] for day in days))
+    strays = rows.total() - sum(rows[day] for day in core)
+    if 0 < strays <= STRAYS * rows.total() and not sparse:
         say(f"The days are {core[0]} to {core[-1]}; {strays} rows lie far from them and become late or early rows.")
+        say("If they were meant, name the days with --start and --end.")
         return Span(core[0], core[-1] + timedelta(days=1))
+    gaps = [f"{before[-1]} and {after[0]}" for before, after in pairwise(periods)]
+    if any((after[0] - before[-1]).days > LONGEST_GAP for before, after in pairwise(periods)) and not sparse:
+        raise DeliveryError(
+            f"The rows lie years apart: none between {', '.join(gaps[:3])}.",
+            "Name the days that the delivery is for with --start and --end; others become late or early rows.",
+        )
     if gaps:
         say(f"No row lies between {', '.join(gaps[:3])}: these days will be closed without rows.")
         say("If a wrong clock is the reason, name the days with --start and --end.")
@@ -99,15 +103,16 @@ def _periods(days: Sequence[date]) -> list[list[date]]:
     return periods
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, source: Source, file: TextFile, today: date) -> Counter[date]:
-    """How many rows of a log the shop's days have, as far as they are over and no nonsense."""
+def _rows(connection: duckdb.DuckDBPyConnection, source: Source, file: TextFile, today: date) -> Counter[date | None]:
+    """How many rows of a log the shop's days have; None: no day, or one that is not over, or nonsense."""
     cells = Cells(Loaded("", {column: f"clean({name(column)})" for column in file.columns}, {0: file}))
     moment = source.columns[OCCURRED_AT].format_map(cells)
     try:
         rows = connection.execute(f"""
-            SELECT day, count(*) FROM (
-                SELECT CAST(moment({moment}) AS DATE) AS day FROM (SELECT 0 AS {FILE}, * FROM ({file.query})))
-            WHERE day BETWEEN DATE '1990-01-01' AND DATE '{today - timedelta(days=1)}' GROUP BY day
+            SELECT CASE WHEN day BETWEEN DATE '1990-01-01' AND DATE '{today - timedelta(days=1)}' THEN day END AS day,
+                count(*)
+            FROM (SELECT CAST(moment({moment}) AS DATE) AS day FROM (SELECT 0 AS {FILE}, * FROM ({file.query})))
+            GROUP BY ALL
         """).fetchall()
     except READ_ERRORS as error:
         raise unreadable(file.path, error, opened) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final
@@ -57,29 +56,24 @@ def require_small(path: Path, limit: int) -> None:
         raise _too_large(path, size)
 
 
-def require_whole(path: Path, limit: int) -> str:
+def require_whole(path: Path, limit: int) -> None:
     """Unpack a compressed file to its end: DuckDB does not compare checksums, and knows no limit.
 
     Args:
         limit: bytes that it may hold unpacked.
 
-    Returns:
-        The digest (SHA-256) of what is in it.
-
     Raises:
         DeliveryError: it is cut off or damaged, or it unpacks to more than ``limit`` or than any log would.
     """
-    size, most, digest = 0, path.stat().st_size * _RATIO, sha256()
+    size, most = 0, path.stat().st_size * _RATIO
     try:
         with opened(path) as stream:
             while block := stream.read(_BLOCK):
                 size += len(block)
-                digest.update(block)
                 if size > limit or size > max(most, _RATIO_FROM):
                     raise _too_large(path, size)
     except PACK_ERRORS as error:
         raise unreadable(path, error) from error
-    return digest.hexdigest()
 
 
 def _too_large(path: Path, size: int) -> DeliveryError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from codecs import getincrementaldecoder
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 # a file under dt=…/ would get a column dt
 _PLAIN: Final = "hive_partitioning = false"
 _BLOCK: Final = 1 << 20
+# a letter of several bytes in UTF-8, or a byte that is a letter in Windows-1252 only
+_NOT_LATIN_1: Final = re.compile(rb"[\xc2-\xf4][\x80-\xbf]|[\x80-\x9f]")
 _LINE: Final = 2_000_000  # bytes; as long as DuckDB lets a line be
 
 
@@ -110,7 +112,7 @@ def _csv(path: Path, sources: Sequence[Source]) -> TextFile:
     # pandas writes its index under no name
     columns = tuple(column or f"column_{place}" for place, column in enumerate(names))
     types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
-    latin = all(source.latin_1 for source in sources) and not _is_utf8(path)
+    latin = all(source.latin_1 for source in sources) and _is_latin_1(path)
     encoding = ", encoding = 'latin-1'" if latin else ""
     # a repeated column would be renamed silently; it is refused by name
     query = (
@@ -120,18 +122,18 @@ def _csv(path: Path, sources: Sequence[Source]) -> TextFile:
     return TextFile(path, columns, query)
 
 
-def _is_utf8(path: Path) -> bool:
-    decode = getincrementaldecoder("utf-8")().decode
+def _is_latin_1(path: Path) -> bool:
+    """Whether there are letters of Latin-1 in the file, and none of UTF-8 or Windows-1252."""
+    found, last = False, b""
     try:
         with opened(path) as stream:
             while block := stream.read(_BLOCK):
-                decode(block)
-        decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
+                if _NOT_LATIN_1.search(last + block):
+                    return False
+                found, last = found or not block.isascii(), block[-1:]
     except PACK_ERRORS as error:
         raise unreadable(path, error) from error
-    return True
+    return found
 
 
 def _first_line(path: Path) -> str:
@@ -145,7 +147,17 @@ def _first_line(path: Path) -> str:
     raise DeliveryError(f"{path} has a first line of more than {_LINE:,} bytes.", "Write one row a line.")
 
 
+def _has_mark(path: Path) -> bool:
+    try:
+        with opened(path) as stream:
+            return stream.read(len(BOM_UTF8)) == BOM_UTF8
+    except PACK_ERRORS as error:
+        raise unreadable(path, error) from error
+
+
 def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> TextFile:
+    if _has_mark(path):
+        raise DeliveryError(f"{path} begins with a byte order mark.", "Save it as UTF-8 without one.")
     try:
         keys = connection.execute(f"SELECT DISTINCT json_keys(json) FROM read_ndjson_objects({text(path)})").fetchall()
     except READ_ERRORS as error:

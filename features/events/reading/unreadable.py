@@ -25,7 +25,7 @@ _AGAIN: Final = "The file is damaged or cut off: deliver it again."
 _MENDS: Final = {
     "unicode": _UTF8,
     "utf-8": _UTF8,
-    "not a gzipped file": "Name it without .gz if it is not compressed.",
+    "not a gzipped file": "Name it without .gz if it is not compressed; if it is, something follows its end.",
     "compressed file ended": "The GZIP file is cut off: deliver it again.",
     "gzip": _AGAIN,
     "zstd": "The ZSTD file is damaged or cut off: deliver it again, or name it without .zst if it is not compressed.",

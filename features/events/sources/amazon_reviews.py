@@ -37,6 +37,7 @@ AMAZON_REVIEWS: Final = Source(
         RATING: "{overall|rating}",
         TEXT: "nullif(concat_ws(chr(10), {summary|title}, {reviewText|text}), '')",
     },
+    sparse=True,
     catalogue=(
         Catalogue(
             required=("parent_asin|asin", "title", "category|categories"),

@@ -33,7 +33,9 @@ from features.events.schema import (
 from features.events.sources.source import Catalogue, Source
 
 _REQUIRED: Final = (ITEM_ID, EVENT_TYPE, OCCURRED_AT)
-_AS_THEY_ARE: Final = (OCCURRED_AT, SOURCE_POSITION, DWELL_MS, QUANTITY, PRICE, CURRENCY, RATING, TEXT)
+_AS_THEY_ARE: Final = (OCCURRED_AT, SOURCE_POSITION, DWELL_MS, QUANTITY, CURRENCY, RATING, TEXT)
+# 4.00 is four pounds, not four pence; 4.0 is how pandas writes a whole number
+_PRICE: Final = f"CASE WHEN regexp_matches({{{PRICE}}}, '\\.\\d\\d') THEN '?' || {{{PRICE}}} ELSE {{{PRICE}}} END"
 _IDS: Final = (EVENT_ID, USER_ID, ITEM_ID, SESSION_ID)
 _ITEM: Final = {TITLE: f"{{{TITLE}}}", CATEGORY_PATH: f"path({{{CATEGORY_PATH}}})", BRAND: f"{{{BRAND}}}"}
 _CATALOGUE: Final = Catalogue(
@@ -41,24 +43,25 @@ _CATALOGUE: Final = Catalogue(
     columns={
         ITEM_ID: f"identifier({{{ITEM_ID}}})",
         VALID_FROM: f"{{{VALID_FROM}}}",
-        PRICE: f"{{{PRICE}}}",
+        PRICE: _PRICE,
         **_ITEM,
     },
 )
-_OPTIONAL: Final = tuple(column for column in (*_IDS, *_AS_THEY_ARE, *_ITEM) if column not in _REQUIRED)
+_OPTIONAL: Final = tuple(column for column in (*_IDS, *_AS_THEY_ARE, PRICE, *_ITEM) if column not in _REQUIRED)
 
 
-def canonical(name: str) -> Source:
-    """A source of canonical events under its own name."""
+def canonical(name: str, id_text: str = "identifier({})") -> Source:
+    """A source of canonical events under its own name; ``id_text`` is SQL for an id from its column."""
     return Source(
         name=name,
         required=_REQUIRED,
         optional=_OPTIONAL,
         columns={
             **{column: f"{{{column}}}" for column in _AS_THEY_ARE},
-            **{column: f"identifier({{{column}}})" for column in _IDS},
+            **{column: id_text.format(f"{{{column}}}") for column in _IDS},
             EVENT_TYPE: f"lower({{{EVENT_TYPE}}})",
             CURRENCY: f"upper({{{CURRENCY}}})",
+            PRICE: _PRICE,
         },
         item=_ITEM,
         repeats_are_events=True,
@@ -67,5 +70,5 @@ def canonical(name: str) -> Source:
 
 
 CANONICAL: Final = canonical("canonical")
-#: What was posted to the API, exported a day at a time.
-INBOX: Final = canonical("inbox")
+#: What was posted to the API, exported a day at a time; its ids are texts, and count at once as they are.
+INBOX: Final = canonical("inbox", "{}")

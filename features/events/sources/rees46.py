@@ -31,7 +31,8 @@ REES46: Final = Source(
     columns={
         USER_ID: "identifier({user_id})",
         ITEM_ID: "identifier({product_id})",
-        EVENT_TYPE: "lower({event_type})",
+        # a type of ours, so that being of an unknown one is not held against the delivery as well
+        EVENT_TYPE: "CASE WHEN lower({event_type}) = 'remove_from_cart' THEN 'cart' ELSE lower({event_type}) END",
         OCCURRED_AT: "{event_time}",
         SESSION_ID: "{user_session}",
         PRICE: "minor({price})",
@@ -40,5 +41,5 @@ REES46: Final = Source(
         CATEGORY_PATH: "coalesce(replace({category_code}, '.', ' > '), identifier({category_id}))",
         BRAND: "{brand}",
     },
-    reasons=((REMOVED_FROM_CART, "{event_type} = 'remove_from_cart'"),),
+    reasons=((REMOVED_FROM_CART, "lower({event_type}) = 'remove_from_cart'"),),
 )

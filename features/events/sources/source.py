@@ -66,6 +66,7 @@ class Source:
         catalogue: files that describe items, which may lie beside the events.
         tree: files that name categories' parents, which may lie beside them too.
         headerless: how files of events without a header are known.
+        sparse: months may pass between two rows, so that such a gap says nothing about clocks.
         latin_1: CSV files that are not UTF-8 are Latin-1, as which the log was published.
     """
 
@@ -79,4 +80,5 @@ class Source:
     catalogue: tuple[Catalogue, ...] = ()
     tree: CategoryTree | None = None
     headerless: Headerless | None = None
+    sparse: bool = False
     latin_1: bool = False

@@ -42,14 +42,18 @@ def rows() -> list[Row]:
     ]
 
 
+def written(path: Path, rows: list[Row]) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
 @pytest.fixture
 def deliver(shop: Settings, tmp_path: Path) -> Callable[..., Manifest]:
     def make(rows: list[Row], name: str) -> Manifest:
-        path = tmp_path / name
-        if name.endswith(".parquet"):
-            pq.write_table(pa.Table.from_pylist(rows), path)
-        else:
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        path = written(tmp_path / name, rows)
         manifest = ingest(shop, "canonical", [path], Span.of_day(DAY), bulk=False, delivered_at=NOW)
         publish(shop, [manifest.delivery_id], gated=False)
         return manifest
@@ -88,6 +92,24 @@ def test_the_hours_first_and_then_the_day(shop: Settings, deliver: Any, rows: li
     assert ids(shop) == before
 
 
+@pytest.mark.parametrize(
+    "together", [["day.jsonl", "hours.jsonl"], ["half.jsonl", "day.jsonl", "day.parquet"], ["hours.jsonl", "day.jsonl"]]
+)
+def test_a_day_and_its_parts_in_one_delivery_are_the_day(
+    shop: Settings, tmp_path: Path, rows: list[Row], together: list[str]
+) -> None:
+    hours = [[row for row in rows if hour(row) == name] for name in sorted({hour(row) for row in rows})]
+    parts = {"half.jsonl": [rows[:150]], "hours.jsonl": hours}
+    files = [
+        written(tmp_path / f"{number}-{name}", part)
+        for name in together
+        for number, part in enumerate(parts.get(name, [rows]))
+    ]
+    manifest = ingest(shop, "canonical", files, Span.of_day(DAY), bulk=False, delivered_at=NOW)
+    assert manifest.accepted == len(rows)
+    assert manifest.duplicate == manifest.rows_in - len(rows) > 0
+
+
 def test_a_part_first_and_the_whole_afterwards_is_the_whole(shop: Settings, deliver: Any, rows: list[Row]) -> None:
     deliver(rows[:150], "part.jsonl")
     deliver(rows[100:], "rest.jsonl")
@@ -104,10 +126,9 @@ def test_an_id_on_two_days_is_an_event_of_each_however_it_is_cut(
     days = [DAY, DAY, DAY + timedelta(days=1)]
     accounts = []
     for places in cut:
-        path = tmp_path / f"{places}.jsonl"
         rows = [{"event_id": "e", "user_id": f"u{n}", "item_id": "i", "event_type": "view"} for n in places]
         times = [{"occurred_at": f"{days[n]} 10:00"} for n in places]
-        path.write_text("".join(json.dumps({**row, **at}) + "\n" for row, at in zip(rows, times, strict=True)))
+        path = written(tmp_path / f"{places}.jsonl", [{**row, **at} for row, at in zip(rows, times, strict=True)])
         span = Span(days[places[0]], days[places[-1]] + timedelta(days=1))
         manifest = ingest(shop, "canonical", [path], span, bulk=False, delivered_at=NOW)
         publish(shop, [manifest.delivery_id], gated=False)

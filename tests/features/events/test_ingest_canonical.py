@@ -26,17 +26,20 @@ def as_lines(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def test_three_formats_and_gzip_give_the_same_events(tmp_path: Path, take: Any, write: Any) -> None:
+def test_three_formats_gzip_and_zstd_give_the_same_events(tmp_path: Path, take: Any, write: Any) -> None:
     rows = [{**VIEW, "price": "", "currency": ""}, {key: str(value) for key, value in BUY.items()}]
     plain = write("a.csv", rows)
     packed = tmp_path / "a.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     lines = as_lines(tmp_path / "a.jsonl", [VIEW, BUY])
+    packed_lines = tmp_path / "b.jsonl.zst"
+    with pa.output_stream(str(packed_lines), compression="zstd") as stream:
+        stream.write(lines.read_bytes())
     table = tmp_path / "a.parquet"
     pq.write_table(pa.Table.from_pylist([{**VIEW, "price": None, "currency": None}, BUY]), table)
     first = take(plain, source="canonical")
     assert first.accepted == 2
-    for path in (packed, lines, table):
+    for path in (packed, lines, packed_lines, table):
         again = take(path, source="canonical")
         assert again.delivery_id != first.delivery_id
         assert (again.accepted, again.duplicate) == (0, 2), path.name

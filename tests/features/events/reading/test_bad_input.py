@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ def test_parquet_with_types_that_say_nothing(take: Any, tmp_path: Path) -> None:
         ("2010-03-28 00:59:59", None),
         ("2010-03-28 02:00:00", None),
         ("1269739800", None),
-        ("2010-10-31 01:30:00", None),  # twice that night: the first
+        ("2010-10-31 01:30:00", None),  # twice that night
     ],
 )
 def test_an_hour_that_the_shops_clocks_left_out(
@@ -185,6 +185,17 @@ def test_an_hour_that_the_shops_clocks_left_out(
     path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment))
     manifest = take_files(shop, [str(path)], span=Span(date(2010, 3, 28), date(2010, 11, 1)))
     assert dict(manifest.quarantined_by_reason) == (dict.fromkeys(reasons, 1) if reasons else {})
+
+
+def test_an_hour_that_the_shops_clocks_show_twice_is_the_later_one(tmp_path: Path, make_settings: Any) -> None:
+    from features.events.by_hand import take_files
+
+    shop = make_settings(tmp_path / "home", clock="2010-12-10T00:00:00+00:00", timezone="Europe/London")
+    path = tmp_path / "autumn.csv"
+    path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", "2010-10-31 01:30:00"))
+    manifest = take_files(shop, [str(path)])
+    [event] = pq.ParquetFile(shop.lake.staging(manifest.delivery_id) / "dt=2010-10-31.parquet").read().to_pylist()
+    assert event["occurred_at"] == datetime(2010, 10, 31, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -216,13 +227,49 @@ def test_a_day_that_began_an_hour_late(
         ("2010-12-01 10:00:00-16", False),
         ("2010-12-01 10:00:00+99:00", False),
         ("2010-12-01T10:00+05:75", False),
+        ("2010-12-01 10:00:00 UTC", True),
+        ("2010-12-01T10:00:00.5Z", True),
+        ("2010-12-01 10:00:00 Europe/London", True),
+        ("2010-12-01 10:00:00 BST", False),  # of London, or of Dhaka
+        ("2010-12-01 10:00:00.123 IST", False),
     ],
 )
-def test_offsets_that_no_zone_has(take: Any, tmp_path: Path, moment: str, taken: bool) -> None:
+def test_offsets_that_no_zone_has_and_names_that_several_have(
+    take: Any, tmp_path: Path, moment: str, taken: bool
+) -> None:
     path = tmp_path / "offset.csv"
     path.write_text(HEADER + ROW.replace("2010-12-01 10:00:00", moment) + ROW)
     manifest = take(path, source="canonical", span=Span(date(2010, 11, 30), date(2010, 12, 3)))
     assert dict(manifest.quarantined_by_reason) == ({} if taken else {"time_unreadable": 1})
+
+
+def test_json_with_a_byte_order_mark(take: Any, tmp_path: Path) -> None:
+    path = tmp_path / "marked.jsonl"
+    path.write_text('{"item_id": "i", "event_type": "view", "occurred_at": "2010-12-01"}\n', encoding="utf-8-sig")
+    with pytest.raises(DeliveryError, match=r"marked\.jsonl begins with a byte order mark\. Save it as UTF-8 without"):
+        take(path, source="canonical")
+
+
+def test_a_gzip_with_something_after_its_end(take: Any, tmp_path: Path) -> None:
+    path = tmp_path / "trail.csv.gz"
+    path.write_bytes(gzip.compress((HEADER + ROW).encode()) + b"and more")
+    with pytest.raises(DeliveryError, match=r"trail\.csv\.gz cannot be read: .* something follows its end"):
+        take(path, source="canonical")
+
+
+@pytest.mark.parametrize("nobody", ["NULL", "null", "None", "\\N", "NaN", ""])
+def test_what_writers_say_for_nobody_is_a_guest(take: Any, read: Any, tmp_path: Path, nobody: str) -> None:
+    path = tmp_path / "guests.csv"
+    path.write_text(f"user_id,{HEADER}{nobody},{ROW}N,{ROW}")
+    take(path, source="canonical")
+    assert {event["user_id"] for event in read(Span.of_day(date(2010, 12, 1)))} == {None, "N"}
+
+
+@pytest.mark.parametrize(("price", "taken"), [("400", True), ("400.0", True), ("4.00", False), ("4.99", False)])
+def test_prices_in_pounds_are_not_taken_for_pence(take: Any, tmp_path: Path, price: str, taken: bool) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(f"price,{HEADER}{price},{ROW}")
+    assert dict(take(path, source="canonical").quarantined_by_reason) == ({} if taken else {"price_unreadable": 1})
 
 
 def test_a_line_of_json_that_is_no_object(take: Any, tmp_path: Path) -> None:

@@ -110,8 +110,9 @@ def test_rees46(taken: Any, log: Any, items: Any) -> None:
 
 
 def test_amazon_reviews_of_2018(taken: Any, log: Any, items: Any) -> None:
-    manifest = taken(PUBLISHED / "amazon_2018", span=Span(date(2013, 11, 14), date(2016, 9, 2)))
+    manifest = taken(PUBLISHED / "amazon_2018")  # years lie between two of its reviews
     assert (manifest.source, manifest.accepted) == ("amazon-reviews", 2)
+    assert manifest.span == Span(date(2013, 11, 14), date(2016, 9, 2))
     assert log(manifest, "rating", "text") == [(2.0, None), (5.0, "Five Stars\nAs advertised. Reasonably priced")]
     assert items(manifest, "title", "category_path", "brand", "price") == [
         ("Ice Blue After Shave", ["All Beauty", "Shaving"], "Sample Brand", 1299)
@@ -149,6 +150,16 @@ def test_online_retail_in_latin_1_as_it_goes_round(taken: Any, items: Any, tmp_p
     manifest = taken(log)
     assert (manifest.source, manifest.accepted) == ("online-retail", 1)
     assert items(manifest, "title") == [("CAF\xc9 SIGN \xa31",)]
+
+
+@pytest.mark.parametrize("others", ["CAF\xc9 \xa31".encode(), b"CAF\x80 \x93A\x94"])
+def test_online_retail_that_is_only_partly_latin_1_is_refused(taken: Any, tmp_path: Path, others: bytes) -> None:
+    log = tmp_path / "data.csv"
+    content = (PUBLISHED / "online_retail" / "second_year.csv").read_bytes().splitlines()
+    title = content[1].split(b",")[2]
+    log.write_bytes(b"\n".join([*content, content[1].replace(title, b"SIGN \xa31"), content[1].replace(title, others)]))
+    with pytest.raises(DeliveryError, match=r"data\.csv cannot be read: .*Line: 5.*Column: Description.* as UTF-8"):
+        taken(log)
 
 
 def test_both_spellings_in_one_delivery(taken: Any) -> None:
@@ -217,6 +228,15 @@ def test_rows_years_apart_ask_for_the_days(taken: Any, tmp_path: Path) -> None:
         taken(log)
 
 
+def test_strays_months_apart_are_told(taken: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, rows = tmp_path / "UserBehavior.csv", [f"1,{n},7,pv,{1511600000 + n * 1000}" for n in range(700)]
+    strays = [f"1,9,7,pv,{1511600000 - days * 86_400}" for days in (700, 450, 230, 70, 40)]
+    log.write_text("\n".join([*rows, *strays]) + "\n")
+    manifest = taken(log)
+    assert (str(manifest.span), manifest.accepted) == ("2017-11-25..2017-12-04", 700)
+    assert "5 rows lie far from them and become late or early rows." in capsys.readouterr().out
+
+
 def test_strays_years_apart_are_told_and_become_late_or_early_rows(
     taken: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +254,13 @@ def test_a_gap_of_more_than_a_month_is_told(taken: Any, tmp_path: Path, capsys: 
     log.write_text("item_id,event_type,occurred_at\na,view,2010-01-01\na,view,2010-11-01\n")
     assert str(taken(log).span) == "2010-01-01..2010-11-02"
     assert "No row lies between 2010-01-01 and 2010-11-01" in capsys.readouterr().out
+
+
+def test_a_log_without_rows_is_refused(taken: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("item_id,event_type,occurred_at\n")
+    with pytest.raises(DeliveryError, match=r"log\.csv has no rows\. Deliver it again\."):
+        taken(log)
 
 
 def test_a_log_without_a_readable_time_is_refused(taken: Any, tmp_path: Path) -> None:
