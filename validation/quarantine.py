@@ -1,7 +1,8 @@
 """The quarantine, to read: rows that were refused, with the original and every reason, and what became of them.
 
 Refused rows lie in the files of their deliveries and never change. What somebody decides about them is
-written beside: a row is open until it is replayed or dropped.
+written beside: a row is open until it is replayed or dropped. A row that comes again with another delivery
+(a part of it, another cut) is repeated: it is decided about where it was refused first.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from features.events.reading.parsed import DAY, POSITION, REASONS
-from features.events.schema import DELIVERY_ID
+from features.events.reading.parsed import DAY, ORIGINAL, POSITION, REASONS
+from features.events.schema import DELIVERY_ID, EVENT_ID
 from features.events.scratch import read_parquet, text
 from features.events.staging import REFUSED
 from features.files import write_table
 from infra.errors import DeliveryError
 from infra.lake import Lake
 
-State = Literal["open", "replayed", "dropped"]
+State = Literal["open", "repeated", "replayed", "dropped"]
 STATE: Final = "state"
 AT: Final = "decided_at"
 ACTOR: Final = "actor"
@@ -127,15 +128,28 @@ def _opened(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     decided = read_parquet(lake.decisions()) if lake.decisions() else "no_decisions"
     # a replayed row is in the log, whatever somebody decided meanwhile
     first = f"{STATE} = 'replayed' DESC, {AT} DESC"
-    latest = f"SELECT * FROM {decided} QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY {first}) = 1"
+    # what a replay refused once more when it was run again is in its file still, and open
+    own = f"{INTO} IS DISTINCT FROM {DELIVERY_ID}"
+    latest = f"SELECT * FROM {decided} WHERE {own} QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY {first}) = 1"
     rows = read_parquet(_files(lake)) if _files(lake) else "no_rows"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("no_decisions", DECISION.empty_table())
         connection.register("no_rows", REFUSED.empty_table())
         connection.execute(f"""
-            CREATE VIEW quarantine AS SELECT * REPLACE (coalesce({STATE}, 'open') AS {STATE})
-            FROM {rows} LEFT JOIN ({latest}) USING ({_KEY})
+            CREATE VIEW quarantine AS
+            WITH latest AS ({latest}),
+            told AS (
+                SELECT *, {DELIVERY_ID} IN (SELECT {INTO} FROM {decided} WHERE {INTO} IS NOT NULL) AS replay
+                FROM {rows} LEFT JOIN latest USING ({_KEY})),
+            compared AS (
+                SELECT *, first_value({DELIVERY_ID}) OVER (
+                    PARTITION BY {EVENT_ID}, {ORIGINAL}, replay ORDER BY {STATE} IS NULL, {DELIVERY_ID}) AS first
+                FROM told)
+            SELECT * EXCLUDE (first, replay) REPLACE (
+                coalesce({STATE}, CASE WHEN first <> {DELIVERY_ID} AND NOT replay THEN 'repeated' ELSE 'open' END)
+                AS {STATE})
+            FROM compared
         """)
         yield connection
 

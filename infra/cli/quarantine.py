@@ -32,7 +32,9 @@ def listing(
     delivery: Delivery = None,
     rule: Rule = None,
     day: Day = None,
-    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or dropped.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also rows that were replayed, dropped, or refused before.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +51,9 @@ def listing(
     reasons, rows = by_reason(lake, which), refused(lake, which, limit).to_pylist()
     if as_json:
         print_json({"reasons": reasons, "rows": rows})
+        return
+    if not rows and not every:
+        typer.echo("No row is open; --all lists those that were replayed, dropped, or refused before.")
         return
     for reason, count in reasons.items():
         typer.echo(f"{count:>10,}  {reason}")

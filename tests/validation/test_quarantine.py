@@ -205,6 +205,29 @@ def test_rows_of_several_deliveries_and_files_are_replayed_at_once(shop: Setting
     assert {row["user_id"] for row in log(shop)} == {None, "u"}
 
 
+def test_rows_that_come_again_with_another_delivery_are_open_once(shop: Settings, mended: Any) -> None:
+    bad = ["x,view,2010-12-01 11:00:00,?", "y,view,2010-12-01 12:00:00,?"]
+    deliver(shop, "day.csv", [GOOD, *bad, bad[0]])
+    deliver(shop, "part.csv", [bad[0]])
+    assert by_reason(shop.lake, Which()) == {"quantity_unreadable": 3}
+    assert by_reason(shop.lake, Which(state="repeated")) == {"quantity_unreadable": 1}
+    assert drop(shop, Which(), "ann", "enough") == 3
+    deliver(shop, "rest.csv", [bad[1]])
+    assert by_reason(shop.lake, Which()) == {}
+    assert by_reason(shop.lake, Which(state="repeated")) == {"quantity_unreadable": 2}
+
+
+def test_rows_that_every_replay_refuses_stay_open(shop: Settings, mended: Any) -> None:
+    deliver(shop, "day.csv", [GOOD, "x,view,2010-12-01 11:00:00,?"])
+    for _ in range(3):
+        replay(shop, Which())
+        assert sorted(row["state"] for row in refused(shop.lake, Which(state=None)).to_pylist()) == ["open", "replayed"]
+    mended("quantity_unreadable")
+    replay(shop, Which())
+    assert [row["state"] for row in refused(shop.lake, Which(state=None)).to_pylist()] == ["replayed"]
+    assert len(log(shop)) == 2
+
+
 def test_dropped_rows_stay_with_the_reason(shop: Settings) -> None:
     first = deliver(shop, "a.csv", ["x,view,never,1", "x,dance,2010-12-01 11:00:00,1"])
     assert drop(shop, Which(rule="time_unreadable"), "ann", "the clock was broken") == 1
