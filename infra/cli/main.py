@@ -25,6 +25,7 @@ GROUPS = (
     "infra.cli.validate",
     "infra.cli.profile",
     "infra.cli.keep",
+    "infra.cli.simulate",
     "infra.cli.train",
     "infra.cli.promote",
     "infra.cli.serve",
