@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.connection import parse_url
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 PROJECT = "penchant"
+#: The folder in which Feast's own command line works: ``feature_store.yaml`` says what ``open_store`` says.
+FEATURE_REPOSITORY = Path(__file__).parent / "repo"
 
 #: Rows converted and written at once. Never none: without it Feast takes the first Arrow chunk only.
 WRITE_ROWS = 2_000
+TIMEOUT_SECONDS = 30.0
 
 
-def open_store(settings: Settings, online_timeout_seconds: float = 30.0) -> FeatureStore:
+def open_store(settings: Settings, online_timeout_seconds: float = TIMEOUT_SECONDS) -> FeatureStore:
     """The store, configured in code: passwords stay in memory, and nothing asks the network for more.
 
     The registry is read once and kept until ``refresh_registry``; views go on serving while they are
@@ -63,6 +67,15 @@ def apply(settings: Settings) -> None:
             wanted.materialization_intervals = list(known[wanted.name].materialization_intervals)
             wanted.state = known[wanted.name].state
     store.apply(objects)
+
+
+def feast_environment(settings: Settings) -> dict[str, str]:
+    """What ``feature_store.yaml`` asks for: addresses with their passwords, which stand in no file of the project."""
+    given = {
+        "FEAST_REGISTRY_ADDRESS": database_url(settings, "feast").render_as_string(hide_password=False),
+        "FEAST_ONLINE_ADDRESS": _address(settings, TIMEOUT_SECONDS),
+    }
+    return {name: value.replace("'", "''") for name, value in given.items()}
 
 
 def _keep_metrics_in_memory() -> None:

@@ -19,6 +19,7 @@ from infra.metrics_folder import left_by_feast
 GROUPS = (
     "infra.cli.demo.command",
     "infra.cli.stack",
+    "infra.cli.feast",
     "infra.cli.doctor",
     "infra.cli.ingest",
     "infra.cli.quarantine",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -35,37 +33,6 @@ START = date(2011, 1, 3)
 SPAN = Span(START, START + timedelta(days=8))
 HOUR = 3_600_000_000
 WINDOWS = (1, 3)
-
-
-@pytest.fixture(scope="module")
-def store(services: Settings, shop_of: Any, event_of: Any) -> Iterator[Any]:
-    """A shop of eight days, built and online; its servers are the session's, its Feast project's rows its own."""
-    settings = services.model_copy(update={"window_days": WINDOWS, "api_timeout_ms": 10_000})
-    shutil.rmtree(settings.lake.root, ignore_errors=True)
-    shop = shop_of(settings)
-    shop.items({"st-i1": "mug", "st-i2": "lamp"})
-    shop.publish(SPAN, log(settings, event_of))
-    build(settings, SPAN)
-    materialise(settings, Span(START, START + timedelta(days=6)))
-    yield shop
-    with valkey(settings) as client:
-        client.delete(WATERMARK)
-    shutil.rmtree(settings.lake.root, ignore_errors=True)
-
-
-def log(settings: Settings, event_of: Any) -> list[dict[str, Any]]:
-    def event(day: int, number: int, **fields: Any) -> dict[str, Any]:
-        made = {"user_id": "st-u1", "item_id": "st-i1", "event_id": f"st-{day}-{number}", **fields}
-        return dict(event_of(settings, START + timedelta(days=day), number * HOUR, **made))
-
-    return [
-        event(0, 1, event_type="purchase", quantity=1, price=200),
-        event(0, 2, item_id="st-i2", dwell_ms=1000),
-        event(1, 1, user_id="st-u2", event_type="cart"),
-        event(4, 1, user_id="st-u2"),
-        event(5, 1, item_id="st-i2", event_type="purchase", quantity=1, price=300),
-        event(7, 1, event_type="favorite"),
-    ]
 
 
 def through(shop: Any, day: int) -> datetime:
@@ -196,10 +163,10 @@ def test_item_statistics_by_day_equal_feasts_retrieval(store: Any) -> None:
         assert np.concatenate([found[day][1][name] for day in days]).tolist() == expected[name].astype(int).tolist()
 
 
-def test_a_day_that_is_built_again_is_replaced_online(store: Any, event_of: Any) -> None:
+def test_a_day_that_is_built_again_is_replaced_online(store: Any, event_of: Any, log: Any) -> None:
     """The same T, other values: Feast alone would keep the old ones."""
     day, settings = START + timedelta(days=7), store.settings
-    marker, events = read_json(store.lake.partition(day)), log(settings, event_of)
+    marker, events = read_json(store.lake.partition(day)), log(settings)
     more = event_of(settings, day, 2 * HOUR, user_id="st-u1", item_id="st-i2", event_id="st-more", event_type="review")
     lookup = Lookup(settings)
     assert lookup.user("st-u1", through(store, 7))["review_count_1d"] == 0
