@@ -68,13 +68,14 @@ class Shop(BaseModel):
     def with_events(cls, events: int, **more: object) -> Self:
         """A shop with about so many events: its users take as many interests as that needs."""
         shop = cls.model_validate(more)
-        months = shop.users * shop.days / 30 * shop.visits_per_interest * events_per_visit()
-        return cls.model_validate({**more, "interests_per_month": events / months})
+        once = shop.model_copy(update={"interests_per_month": 1.0})
+        return cls.model_validate({**more, "interests_per_month": events / shop.users / once.events_per_user})
 
     @property
     def events_per_user(self) -> float:
-        """Roughly: new users and items, reviews after the end and warming up are left out."""
-        return self.interests_per_month * self.days / 30 * self.visits_per_interest * events_per_visit()
+        """On average, but for what would happen after the last day: a new user is there for half of the days."""
+        months = self.days / 30 * (1 - self.new_users / 2)
+        return self.interests_per_month * months * self.visits_per_interest * events_per_visit()
 
     @property
     def block_users(self) -> int:

@@ -190,7 +190,7 @@ def test_the_same_shop_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
 )
 def test_about_as_many_events_as_asked_for(tmp_path: Path, events: int, sizes: dict[str, int]) -> None:
     drawn = simulate(Shop.with_events(events, **sizes), tmp_path / "shop")
-    assert drawn["events"] == pytest.approx(events, rel=0.25)
+    assert drawn["events"] == pytest.approx(events, rel=0.1)
 
 
 def test_it_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
