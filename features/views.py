@@ -35,6 +35,12 @@ SEQUENCED: Final = ("view", "click", "cart", "favorite", "purchase", "return", "
 PAID: Final = ("purchase", "return")
 WATCHED: Final = ("impression", "view", "click")
 
+MONEY: Final = "minor units of the currency"
+MILLISECONDS: Final = "milliseconds"
+MICROSECONDS: Final = "microseconds since 1970 UTC"
+#: Who answers for the features, where a view does not say otherwise.
+OWNER: Final = "penchant"
+
 Kind = Literal["int64", "float64", "list<string>", "list<int64>", "list<float64>"]
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
@@ -49,10 +55,11 @@ _ARROW: Final[dict[Kind, pa.DataType]] = {
 
 @dataclass(frozen=True)
 class Feature:
-    """One column: its name, Arrow type, and what it means with its unit."""
+    """One column: its name, Arrow type, unit (of each value; texts have none) and what it means."""
 
     name: str
     kind: Kind
+    unit: str
     description: str
 
 
@@ -69,6 +76,7 @@ class View:
     features: tuple[Feature, ...]
     ttl_days: int | None
     description: str
+    owner: str = OWNER
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -137,13 +145,14 @@ def measures(behaviour: str) -> tuple[str, ...]:
     return common + ("spend",) * (behaviour in PAID) + ("dwell",) * (behaviour in WATCHED)
 
 
-_MEANING: Final = {
-    "count": "events of type {0}",
-    "items": "distinct items with a {0}",
-    "categories": "distinct categories with a {0}",
-    "spend": "sum of price x quantity over {0} events, minor units",
-    "dwell": "sum of dwell time over {0} events, milliseconds",
-    "users": "distinct known users with a {0}",
+#: Of each measure its unit and what it means.
+_MEASURES: Final = {
+    "count": ("events", "events of type {0}"),
+    "items": ("items", "distinct items with events of type {0}"),
+    "categories": ("categories", "distinct categories with events of type {0}"),
+    "spend": (MONEY, "sum of price x quantity over events of type {0}"),
+    "dwell": (MILLISECONDS, "sum of dwell time over events of type {0}"),
+    "users": ("users", "distinct known users with events of type {0}"),
 }
 
 
@@ -151,36 +160,40 @@ def _user_windows(window_days: tuple[int, ...]) -> Iterator[Feature]:
     for behaviour in WINDOW_BEHAVIOURS:
         for measure in measures(behaviour):
             for days in window_days:
-                meaning = _MEANING[measure].format(behaviour)
-                yield Feature(user_window_column(behaviour, measure, days), "int64", f"{meaning}, last {days} days")
+                yield _window(user_window_column(behaviour, measure, days), behaviour, measure, days)
 
 
 def _item_windows(window_days: tuple[int, ...]) -> Iterator[Feature]:
     for behaviour in (*WINDOW_BEHAVIOURS, "interaction"):
         for measure in ("count", "users"):
             for days in window_days:
-                meaning = _MEANING[measure].format(behaviour)
-                yield Feature(item_window_column(behaviour, measure, days), "int64", f"{meaning}, last {days} days")
+                yield _window(item_window_column(behaviour, measure, days), behaviour, measure, days)
+
+
+def _window(column: str, behaviour: str, measure: str, days: int) -> Feature:
+    unit, meaning = _MEASURES[measure]
+    return Feature(column, "int64", unit, f"{meaning.format(behaviour)}, last {days} days")
 
 
 def _interest(half_life_days: tuple[int, ...]) -> Iterator[Feature]:
-    yield Feature("interest_categories", "list<string>", "categories the user ever wanted, by name")
+    yield Feature("interest_categories", "list<string>", "", "categories the user ever wanted, by name")
     for days in half_life_days:
-        yield Feature(interest_column(days), "list<float64>", f"strength per category, half-life {days} days")
-    yield Feature("interest_as_of_us", "int64", "moment of the strengths, microseconds since 1970 UTC")
+        meaning = f"strength of each of these categories, half-life {days} days"
+        yield Feature(interest_column(days), "list<float64>", "weighted events", meaning)
+    yield Feature("interest_as_of_us", "int64", MICROSECONDS, "moment of the strengths")
 
 
 _SEQUENCE: Final = (
-    Feature("sequence_items", "list<string>", "item of each event"),
-    Feature("sequence_categories", "list<string>", "category of each event's item"),
-    Feature("sequence_types", "list<string>", "event type of each event"),
-    Feature("sequence_times_us", "list<int64>", "moment of each event, microseconds since 1970 UTC"),
-    Feature("sequence_dwell_ms", "list<int64>", "dwell time of each event, milliseconds, 0 when unknown"),
+    Feature("sequence_items", "list<string>", "", "item of each event"),
+    Feature("sequence_categories", "list<string>", "", "category of each event's item, as it was then"),
+    Feature("sequence_types", "list<string>", "", "event type of each event"),
+    Feature("sequence_times_us", "list<int64>", MICROSECONDS, "moment of each event"),
+    Feature("sequence_dwell_ms", "list<int64>", MILLISECONDS, "dwell time of each event, 0 when unknown"),
 )
 
 _HISTORY: Final = (
-    Feature("history_items", "list<string>", "items with an interaction"),
-    Feature("history_times", "list<int64>", "interactions with each item"),
-    Feature("history_purchases", "list<int64>", "purchases of each item"),
-    Feature("history_last_us", "list<int64>", "last interaction with each item, microseconds since 1970 UTC"),
+    Feature("history_items", "list<string>", "", "items with an interaction"),
+    Feature("history_times", "list<int64>", "events", "interactions with each item"),
+    Feature("history_purchases", "list<int64>", "events", "purchases of each item"),
+    Feature("history_last_us", "list<int64>", MICROSECONDS, "moment of the last interaction with each item"),
 )

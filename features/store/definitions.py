@@ -11,11 +11,9 @@ from feast.types import Array, Float64, Int64, String
 
 from features.days import views_of
 from features.events.schema import ITEM_ID, USER_ID
-from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, SERVICE, Feature, View
+from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, SERVICE, Feature, View
 from infra.lake import Lake
 from infra.settings import Settings
-
-OWNER: Final = "penchant"
 
 _TYPES: Final[dict[str, Any]] = {
     "int64": Int64,
@@ -24,8 +22,6 @@ _TYPES: Final[dict[str, Any]] = {
     "list<int64>": Array(Int64),
     "list<float64>": Array(Float64),
 }
-#: Which unit a column has, by the end of its name; counts have none.
-_UNITS: Final = (("_us", "microseconds since 1970 UTC"), ("_ms", "milliseconds"))
 
 
 def definitions(settings: Settings) -> list[Any]:
@@ -55,7 +51,7 @@ def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
         name=view.name,
         entities=[entity],
         ttl=timedelta(days=view.ttl_days) if view.ttl_days else timedelta(0),
-        schema=[Field(name=view.entity, dtype=String), *(_field(feature) for feature in view.features)],
+        schema=[Field(name=view.entity, dtype=String), *(_field(feature, view.owner) for feature in view.features)],
         source=FileSource(
             name=f"{view.name}_files",
             path=str(lake.feature_folder(view.name) / "*.parquet"),
@@ -63,19 +59,19 @@ def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
             timestamp_field=EVENT_TIMESTAMP,
             created_timestamp_column=CREATED_TIMESTAMP,
             description=f"one file a day: the rows of {view.name} that changed on it",
-            owner=OWNER,
+            owner=view.owner,
         ),
         online=True,
         description=view.description,
-        owner=OWNER,
+        owner=view.owner,
         tags={"entity": view.entity},
     )
 
 
-def _field(feature: Feature) -> Field:
-    unit = next((name for ending, name in _UNITS if feature.name.endswith(ending)), None)
-    tags = {"unit": unit} if unit else {}
-    return Field(name=feature.name, dtype=_TYPES[feature.kind], description=feature.description, tags=tags)
+def _field(feature: Feature, owner: str) -> Field:
+    told = f"{feature.description} ({feature.unit})" if feature.unit else feature.description
+    tags = {"owner": owner, **({"unit": feature.unit} if feature.unit else {})}
+    return Field(name=feature.name, dtype=_TYPES[feature.kind], description=told, tags=tags)
 
 
 def _listed(days: tuple[int, ...]) -> str:

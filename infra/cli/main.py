@@ -24,6 +24,7 @@ GROUPS = (
     "infra.cli.ingest",
     "infra.cli.quarantine",
     "infra.cli.validate",
+    "infra.cli.features",
     "infra.cli.profile",
     "infra.cli.keep",
     "infra.cli.simulate",
