@@ -62,7 +62,9 @@ def simulate(shop: Shop, out: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(folder: Path, days: list[date]) -> Iterator[tuple[list[pq.ParquetWriter], pq.ParquetWriter, Any]]:
+def _opened(
+    folder: Path, days: list[date]
+) -> Iterator[tuple[list[pq.ParquetWriter], pq.ParquetWriter, pq.ParquetWriter]]:
     """A writer for each day's events, and for interests and visits."""
     with ExitStack() as stack:
 

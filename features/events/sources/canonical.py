@@ -2,7 +2,7 @@
 
 ``item_id``, ``event_type`` and ``occurred_at`` must be there (``item_id`` may be null for a search or a
 login); every other column may be. Prices are integer minor units; a time without an offset is the
-shop's own. Where the source gives no ``event_id``, equal rows are events that happened that many times.
+shop's own. Where the source gives no ``event_id``, equal rows of a file are events that happened that many times.
 ``title``, ``category_path`` (``Root > Child``, or a list) and ``brand`` describe the item. Files of items
 may lie beside: ``item_id`` and any of ``title``, ``category_path``, ``brand``, ``price``, ``valid_from``.
 """

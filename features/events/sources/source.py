@@ -61,7 +61,7 @@ class Source:
         optional: columns that are read where a file has them.
         item: title, category_path, brand, as a row of the log says them, in the same way.
         reasons: reason -> condition, beyond those that hold for every source.
-        repeats_are_events: whether rows that are equal in every column happened that many times;
+        repeats_are_events: whether rows of a file that are equal in every column happened that many times;
             otherwise all but the first are slips and count as duplicates.
         catalogue: files that describe items, which may lie beside the events.
         tree: files that name categories' parents, which may lie beside them too.

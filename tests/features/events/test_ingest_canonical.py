@@ -125,3 +125,21 @@ def test_an_item_brings_its_own_categories(tmp_path: Path, take: Any, shop: Sett
     manifest = take(as_lines(tmp_path / "a.jsonl", [row]), source="canonical")
     [item] = pq.ParquetFile(shop.lake.items(manifest.delivery_id)).read().to_pylist()
     assert (item["category_path"], item["brand"], item["title"]) == (["Home", "Kitchen"], "Acme", "RED MUG")
+
+
+@pytest.mark.parametrize("user", ["none", "13085.0", "NaN"])
+def test_ids_that_were_posted_are_texts_as_they_are(tmp_path: Path, take: Any, read: Any, user: str) -> None:
+    """The API counts them at once under the very name."""
+    take(as_lines(tmp_path / "inbox.jsonl", [{**VIEW, "user_id": user}]), source="inbox")
+    assert [event["user_id"] for event in read()] == [user]
+
+
+@pytest.mark.parametrize(
+    "path", ["Home > Mugs", '["Home", "Mugs"]', "['Home', 'Mugs']", '[["Home", "Mugs"], ["Gifts"]]']
+)
+def test_a_category_path_in_any_of_its_writings(tmp_path: Path, take: Any, shop: Settings, path: str) -> None:
+    manifest = take(
+        as_lines(tmp_path / "a.jsonl", [{**VIEW, "title": "RED CUP", "category_path": path}]), source="canonical"
+    )
+    [item] = pq.ParquetFile(shop.lake.items(manifest.delivery_id)).read().to_pylist()
+    assert item["category_path"] == ["Home", "Mugs"]
