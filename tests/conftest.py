@@ -8,6 +8,9 @@ started once for the whole session and stopped at its end; so tests share them: 
 ids of your own. Mark such a test ``integration``. The lake in its home is shared too: write to
 ``settings.lake``, or to a path of your own.
 
+``database``: the database ``penchant`` of ``services`` with an empty inbox: for a test that takes in whatever
+was posted.
+
 ``tracked``: ``services`` whose MLflow server runs too. Give each test a registered model of its own.
 
 Nothing here reads the person's own home folder or ``PENCHANT_*`` variables: they are removed first.
@@ -23,9 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, delete
 
+from infra.database import engine
 from infra.ports import free_ports
 from infra.settings import PORTS, Settings, load_settings
+from infra.tables import inbox
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,6 +85,18 @@ def services(short_folder: Path, make_settings: Callable[..., Settings]) -> Iter
         yield found
     finally:
         stop_services(found)
+
+
+@pytest.fixture
+def database(services: Settings) -> Iterator[Engine]:
+    """The database ``penchant`` of ``services``, whose inbox is empty before and after."""
+    found = engine(services)
+    with found.begin() as connection:
+        connection.execute(delete(inbox))
+    yield found
+    with found.begin() as connection:
+        connection.execute(delete(inbox))
+    found.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from infra.database import server_url
 from infra.settings import Settings
@@ -22,7 +23,7 @@ Penchant = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def penchant(services: Settings, tmp_path: Path, typed: Penchant) -> Penchant:
+def penchant(services: Settings, database: Engine, tmp_path: Path, typed: Penchant) -> Penchant:
     """Run a command years later on a home of this test's own, with the session's PostgreSQL."""
     return partial(
         typed,

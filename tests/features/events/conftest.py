@@ -15,17 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import Engine, delete
 
 from features.events.ingest import ingest
 from features.events.log import event_files
 from features.events.manifest import Manifest
 from features.events.publish import publish
 from features.events.schema import EVENT
-from infra.database import engine
 from infra.partitions import Span
 from infra.settings import Settings
-from infra.tables import inbox
 
 NOW = datetime(2010, 12, 10, 1, tzinfo=UTC)
 DAY = date(2010, 12, 1)
@@ -240,15 +237,3 @@ def click(till: sqlite3.Connection) -> Callable[..., None]:
         till.commit()
 
     return make
-
-
-@pytest.fixture
-def database(services: Settings) -> Iterator[Engine]:
-    """An inbox that is empty before and after."""
-    found = engine(services)
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    yield found
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
-    found.dispose()
