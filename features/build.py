@@ -17,8 +17,10 @@ from features.history import user_items
 from features.interest import user_interest, wanted
 from features.sequences import sequenced, user_sequence
 from features.tiles import read_tiles, write_tiles
-from features.views import ITEM_WINDOWS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, USER_WINDOWS, View
-from features.windows import item_windows, tiles_needed, user_windows
+from features.view import View
+from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from features.window_rows import item_windows, tiles_needed, user_windows
+from features.window_views import ITEM_WINDOWS, USER_WINDOWS
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 
@@ -75,7 +77,7 @@ def _build_piece(connection: Connection, settings: Settings, span: Span) -> Iter
     versions = {day: version(lake, day) for day in span.days()}
     events = behaviour(connection, settings, span)
     days = table_of(connection, moments(settings, span))
-    yield TILES, write_tiles(connection, lake, events, versions)
+    yield TILES, write_tiles(connection, settings, events, versions)
     for view in views_of(settings):
         rows = _rows(connection, settings, view, events, span)
         yield view.name, _write(connection, settings, view, rows.inner_join(days, DAY), span)

@@ -18,7 +18,7 @@ from ibis import _
 from features.engine import Connection, Table, batches, stored
 from features.events.schema import USER_ID
 from features.files import read_files, write_table
-from features.views import EVENT_TIMESTAMP, View
+from features.view import EVENT_TIMESTAMP, View
 from infra.lake import Lake, dated
 from infra.partitions import Span
 

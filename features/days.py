@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from features.engine import DAY
 from features.files import note_of
-from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View, views
+from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
+from features.views import views
+from features.window_views import horizon_days
 from infra.errors import FeatureError
 from infra.lake import Lake, dated, read_json
 from infra.partitions import Span, day_end
@@ -102,7 +104,7 @@ def moments(settings: Settings, span: Span) -> pa.Table:
     of their partitions is, and never before T: a late delivery makes the rebuilt rows of later days
     as young as itself.
     """
-    back = timedelta(days=max(*settings.window_days, settings.late_days))
+    back = timedelta(days=max(horizon_days(settings.window_days), settings.late_days))
     ahead = timedelta(days=1 if settings.tie_backwards else 0)
     closed = set(settings.lake.closed_days())
     spanned = Span(span.start - back, span.end + ahead)

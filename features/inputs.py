@@ -34,8 +34,8 @@ from numpy.typing import ArrayLike, NDArray
 from features.events.schema import PRICE
 from features.pairs import HABIT_COLUMNS, ITEM_COLUMNS, Floats, Past, days_between, pair_columns, pairs, past_of
 from features.state import UserState
-from features.views import USER_WINDOWS, WINDOW_BEHAVIOURS, item_window_column, views
 from features.vocabulary import FIRST, Indices, Vocabulary, encode_behaviours
+from features.window_views import WINDOW_BEHAVIOURS, item_window_column, user_count_columns
 
 SEQUENCE_ITEM: Final = "sequence_item"
 SEQUENCE_CATEGORY: Final = "sequence_category"
@@ -69,8 +69,8 @@ def stat_columns(window_days: Many[int]) -> tuple[str, ...]:
 
 def user_columns(window_days: Many[int]) -> tuple[str, ...]:
     """Names of ``user``: the windows, today's count per behaviour, the user's habits."""
-    windows = next(view for view in views(tuple(window_days), ()) if view.name == USER_WINDOWS)
-    return (*windows.columns, *(f"today_{behaviour}" for behaviour in WINDOW_BEHAVIOURS), *HABIT_COLUMNS)
+    counts = user_count_columns(tuple(window_days))
+    return (*counts, *(f"today_{behaviour}" for behaviour in WINDOW_BEHAVIOURS), *HABIT_COLUMNS)
 
 
 def shapes(
@@ -167,7 +167,8 @@ def _histories(pasts: Many[Past]) -> Inputs:
 
 
 def _user_vector(state: UserState, past: Past) -> Floats:
-    counts = np.array([*state.windows.values(), *state.today.values()], dtype=np.float64)
+    counted = [state.windows[name] for name in user_count_columns(state.window_days)]
+    counts = np.array([*counted, *state.today.values()], dtype=np.float64)
     return np.concatenate([np.log1p(np.maximum(counts, 0.0)), past.habits]).astype(np.float32)
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from features.days import views_of
-from features.views import Feature, View
+from features.view import Feature, View
 from infra.settings import Settings
 
 _HEAD: Final = """# Features

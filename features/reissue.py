@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.days import built_days, changed_days
-from features.views import CREATED_TIMESTAMP, USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from features.view import CREATED_TIMESTAMP
+from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from features.window_views import horizon_days
 from infra.partitions import Span
 from infra.settings import Settings
 from infra.spill import spilling
@@ -51,7 +53,7 @@ class Watch:
 def watching(settings: Settings, own: Span, whole: Span) -> Iterator[Watch]:
     """Remember what was issued of ``whole``, but for ``own``, while it is built again."""
     days = [day for day in built_days(settings) if day in whole and day not in own]
-    window = timedelta(days=max(settings.window_days))
+    window = timedelta(days=horizon_days(settings.window_days))
     changed = changed_days(settings)
     held = frozenset(day for day in days if any(other <= day < other + window for other in changed))
     with spilling(settings) as folder:

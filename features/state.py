@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.decay import WEIGHTS, carry, weight
-from features.views import INTERACTIONS, SEQUENCED, WINDOW_BEHAVIOURS, interest_column
+from features.views import SEQUENCED, interest_column
+from features.window_views import INTERACTIONS, WINDOW_BEHAVIOURS, user_window_columns
 
 Strings = tuple[str, ...]
 Ints = NDArray[np.int64]
@@ -75,11 +76,12 @@ class UserState:
 
     user_id: str
     moment_us: int
+    window_days: tuple[int, ...]
     half_life_days: tuple[int, ...]
     sequence: Sequence
     interest: Interest
     history: ItemHistory
-    windows: Mapping[str, int]
+    windows: Mapping[str, float]
     today: Mapping[str, int]
 
     @property
@@ -89,19 +91,20 @@ class UserState:
 
 
 def from_row(
-    user_id: str, row: Mapping[str, Any], window_columns: Strings, half_life_days: tuple[int, ...]
+    user_id: str, row: Mapping[str, Any], window_days: tuple[int, ...], half_life_days: tuple[int, ...]
 ) -> UserState:
     """The state that a feature row holds; a missing value is an empty list or a zero.
 
     Args:
         row: values by column of ``features.views``, those of expired views already left out.
-        window_columns: the columns of the view ``user_windows``, in the order of the model's input.
+        window_days: lengths of the windows that the row holds.
     """
     columns = [_list(row, interest_column(days)) for days in half_life_days]
     strengths = np.asarray(columns, dtype=np.float64).reshape(len(half_life_days), -1).T
     return UserState(
         user_id=user_id,
         moment_us=int(row.get("interest_as_of_us") or 0),
+        window_days=window_days,
         half_life_days=half_life_days,
         sequence=Sequence(
             tuple(_list(row, "sequence_items")),
@@ -117,7 +120,7 @@ def from_row(
             tuple(int(count) for count in _list(row, "history_purchases")),
             tuple(int(time) for time in _list(row, "history_last_us")),
         ),
-        windows={column: int(row.get(column) or 0) for column in window_columns},
+        windows={column: row.get(column) or 0 for column in user_window_columns(window_days)},
         today=dict.fromkeys(WINDOW_BEHAVIOURS, 0),
     )
 

@@ -1,163 +1,213 @@
-"""Counts over the windows ``[T-w, T)``, T the end of a closed day, for users and for items.
+"""Counts over the windows ``[T-w, T)``, T the end of a closed day, for any entity of the tiles.
 
-An event counts from its own day on and stops ``w`` days later, so a window is a running sum of what
-enters and leaves: for a tile of day d, +count at d and -count at d+w. A distinct count works likewise
-on the days on which a pair (user, item) was seen: it enters where it was absent for ``w`` days and
-leaves ``w`` days after it was seen last. Every sum is of integers, so the order of work is free, and a
-row falls exactly on the days on which something enters or leaves.
+An event counts from its own day on and stops ``w`` days later, so with sums over all days up to one's own a
+window is a difference: what had entered by T less what had entered by T-w. A distinct count works likewise
+on the days on which a pair (user, item) was seen: it enters where it was absent for ``w`` days and leaves ``w``
+days after it was last seen before being absent so long. Every sum is of integers, so the order of work is free,
+and a row falls exactly on the days on which something enters or leaves.
+
+The work is ordered so that little of it is wide: pairs are counted by entity, type and day first, then a day's
+types are put side by side and summed up; the days on which something leaves only look these sums up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
 import ibis
 from ibis import _
 
-from features.behaviour import SPEND
 from features.engine import DAY, Column, Connection, Table, stored
-from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, USER_ID
-from features.tiles import COUNT
-from features.views import (
-    INTERACTIONS,
-    WINDOW_BEHAVIOURS,
-    item_window_column,
-    measures,
-    user_window_column,
-)
+from features.events.schema import EVENT_TYPE
 from infra.partitions import Span
 
-INTERACTION: Final = "interaction"
-_USER_SUMS: Final = {"count": COUNT, "spend": SPEND, "dwell": DWELL_MS}
-_USER_DISTINCTS: Final = {"items": ITEM_ID, "categories": CATEGORY}
+#: Of each behaviour the moment of its last event, whenever that was in the tiles, microseconds since 1970 UTC.
+LATEST: Final = "latest"
+_IN: Final = "in"
+_OUT: Final = "out"
 
 
-def tiles_needed(span: Span, window_days: Sequence[int]) -> Span:
-    """The days whose tiles enter, stay in or leave a window of ``span``."""
-    return Span(span.start - timedelta(days=max(window_days)), span.end)
+@dataclass(frozen=True)
+class Window:
+    """One window: of a behaviour (empty: of all types together) a measure over so many days."""
+
+    behaviour: str
+    measure: str
+    days: int
+
+    @property
+    def column(self) -> str:
+        return "_".join(filter(None, (self.behaviour, self.measure, f"{self.days}d")))
 
 
-def user_windows(connection: Connection, tiles: Table, span: Span, window_days: Sequence[int]) -> Table:
-    """Rows of the view ``user_windows`` with their ``day``, from the tiles of ``tiles_needed``."""
-    known = _windowed(tiles).filter(_[USER_ID].notnull())
-    changes = _changes(known, USER_ID, _USER_SUMS, _USER_DISTINCTS, window_days)
-    columns = {
-        user_window_column(behaviour, measure, days): (behaviour, _change(measure, days))
-        for behaviour in WINDOW_BEHAVIOURS
-        for measure in measures(behaviour)
-        for days in window_days
-    }
-    return _running(connection, changes, USER_ID, columns, span)
+@dataclass(frozen=True)
+class Counted:
+    """What is counted of an entity.
+
+    Attributes:
+        entity: column of the tiles.
+        measures: for each behaviour its measures.
+        sums: for each measure that is a sum the column of the tiles.
+        distincts: for each measure that is a distinct count the column of the tiles.
+        of_all: measures over all types together: what a day adds, as an aggregation of its tiles.
+        lengths: for each measure the lengths of its windows, in days.
+        latest: column of the tiles with the last moment.
+    """
+
+    entity: str
+    measures: Mapping[str, Sequence[str]]
+    sums: Mapping[str, str]
+    distincts: Mapping[str, str]
+    of_all: Mapping[str, Column]
+    lengths: Mapping[str, tuple[int, ...]]
+    latest: str
+
+    def windows(self, behaviours: Sequence[str]) -> Iterator[Window]:
+        """Every window of these behaviours and of all types together."""
+        of_types = [(behaviour, measure) for behaviour in behaviours for measure in self.measures[behaviour]]
+        for behaviour, measure in (*of_types, *(("", measure) for measure in self.of_all)):
+            yield from (Window(behaviour, measure, days) for days in self.lengths[measure])
+
+    def source(self, window: Window, way: str) -> str:
+        """Which column of a day holds what enters or leaves a window."""
+        name = f"{window.measure}_{way}_{window.days}" if window.measure in self.distincts else window.measure
+        return f"{window.behaviour}_{name}" if window.behaviour else name
+
+    @property
+    def leaving(self) -> list[int]:
+        """After how many days anything leaves."""
+        return sorted({days for lengths in self.lengths.values() for days in lengths})
 
 
-def item_windows(connection: Connection, tiles: Table, span: Span, window_days: Sequence[int]) -> Table:
-    """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users, and bots do not."""
-    seen = _windowed(tiles).filter(~_[IS_BOT])
-    any_of = seen.filter(_[EVENT_TYPE].isin(INTERACTIONS)).mutate(**{EVENT_TYPE: ibis.literal(INTERACTION)})
-    changes = _changes(seen.union(any_of), ITEM_ID, {"count": COUNT}, {"users": USER_ID}, window_days)
-    columns = {
-        item_window_column(behaviour, measure, days): (behaviour, _change(measure, days))
-        for behaviour in (*WINDOW_BEHAVIOURS, INTERACTION)
-        for measure in ("count", "users")
-        for days in window_days
-    }
-    return _running(connection, changes, ITEM_ID, columns, span)
-
-
-def _windowed(tiles: Table) -> Table:
-    return tiles.filter(_[EVENT_TYPE].isin(WINDOW_BEHAVIOURS), _[ITEM_ID].notnull())
-
-
-def _changes(
-    tiles: Table, entity: str, sums: Mapping[str, str], distincts: Mapping[str, str], window_days: Sequence[int]
-) -> Table:
-    """What enters and leaves: entity, type, day and for every measure and window the change on that day."""
-    names = [_change(measure, days) for measure in (*sums, *distincts) for days in window_days]
-    daily = tiles.group_by(entity, EVENT_TYPE, DAY).agg(
-        **{measure: _[column].sum() for measure, column in sums.items()}
-    )
-    tables = [*_summed(daily, entity, tuple(sums), window_days)]
-    for measure, column in distincts.items():
-        tables += _distinct(tiles, entity, measure, column, window_days)
-    filled = [_filled(table, (entity, EVENT_TYPE, DAY), names) for table in tables]
-    return reduce(lambda one, other: one.union(other), filled)
-
-
-def _summed(daily: Table, entity: str, sums: Sequence[str], window_days: Sequence[int]) -> list[Table]:
-    entering = daily.select(
-        entity, EVENT_TYPE, DAY, **{_change(measure, days): _[measure] for measure in sums for days in window_days}
-    )
-    return [entering, *(_leaving_sums(daily, entity, sums, days) for days in window_days)]
-
-
-def _leaving_sums(daily: Table, entity: str, sums: Sequence[str], days: int) -> Table:
-    columns = {_change(measure, days): -_[measure] for measure in sums}
-    return daily.select(entity, EVENT_TYPE, **{DAY: _later(_[DAY], days)}, **columns)
-
-
-def _distinct(tiles: Table, entity: str, measure: str, column: str, window_days: Sequence[int]) -> list[Table]:
-    seen = tiles.filter(_[column].notnull()).select(entity, EVENT_TYPE, column, DAY).distinct()
-    order = ibis.window(group_by=(entity, EVENT_TYPE, column), order_by=DAY)
-    seen = seen.mutate(before=_[DAY].lag().over(order), after=_[DAY].lead().over(order))
-    seen = seen.mutate(absent=_days(_.before, _[DAY]), until=_days(_[DAY], _.after))
-    entering = seen.select(
-        entity,
-        EVENT_TYPE,
-        DAY,
-        **{_change(measure, days): (_.absent.fill_null(days) >= days).cast("int64") for days in window_days},
-    )
-    leaving = [
-        seen.filter(_.until.fill_null(days) >= days).select(
-            entity,
-            EVENT_TYPE,
-            **{DAY: _later(_[DAY], days), _change(measure, days): ibis.literal(-1, "int64")},
-        )
-        for days in window_days
-    ]
-    return [entering, *leaving]
-
-
-def _running(
-    connection: Connection, changes: Table, entity: str, columns: Mapping[str, tuple[str, str]], span: Span
-) -> Table:
-    """Sum the changes of a day into one row an entity, then over the days; keep those of ``span``.
+def windows(connection: Connection, tiles: Table, counted: Counted, span: Span) -> Table:
+    """A row for each entity and day of ``span`` on which a window's content changed.
 
     Args:
-        columns: for each window column its event type and its column in ``changes``.
+        tiles: of the span and of as many days before it as the longest window has.
+
+    Returns:
+        entity, ``day``, every window of ``counted`` (zero where a behaviour does not occur at all), and of each
+        behaviour its last moment, ``<behaviour>_latest``.
     """
-    keys = (entity, EVENT_TYPE, DAY)
-    names = [name for name in changes.columns if name not in keys]
-    # each step is stored: as one query DuckDB takes three times as long
-    by_type = stored(
-        connection, changes.filter(_[DAY] < span.end).group_by(*keys).agg(**{name: _[name].sum() for name in names})
-    )
+    typed = tiles.filter(_[EVENT_TYPE].isin(tuple(counted.measures)))
+    by_type = stored(connection, _by_type(typed, counted))
     seen = set(by_type.select(EVENT_TYPE).distinct().to_pyarrow()[EVENT_TYPE].to_pylist())
-    live = {name: source for name, source in columns.items() if source[0] in seen}
-    wide = stored(connection, _pivoted(by_type, entity, live))
-    so_far = ibis.cumulative_window(group_by=entity, order_by=DAY)
-    sums = {name: _[name].sum().over(so_far) if name in live else ibis.literal(0, "int64") for name in columns}
-    return wide.select(entity, DAY, **sums).filter(_[DAY] >= span.start)
+    behaviours = [behaviour for behaviour in counted.measures if behaviour in seen]
+    by_day = stored(connection, _side_by_side(tiles, by_type, counted, behaviours))
+    so_far = stored(connection, _so_far(by_day, counted, behaviours))
+    due = stored(connection, _due(by_day, counted).filter(_[DAY] >= span.start, _[DAY] < span.end))
+    return _differences(due, so_far, counted, behaviours)
 
 
-def _pivoted(by_type: Table, entity: str, columns: Mapping[str, tuple[str, str]]) -> Table:
-    """One row an entity and day, with the changes of every type side by side."""
-    changes = {
-        name: _[change].sum(where=_[EVENT_TYPE] == behaviour).fill_null(0)
-        for name, (behaviour, change) in columns.items()
+def _by_type(tiles: Table, counted: Counted) -> Table:
+    """What each entity did on each day, by type: sums, last moment, pairs that enter and that leave."""
+    keys = (counted.entity, EVENT_TYPE, DAY)
+    sums = {measure: _[column].sum() for measure, column in counted.sums.items()}
+    table = tiles.group_by(*keys).agg(**sums, **{LATEST: _[counted.latest].max()})
+    for measure, column in counted.distincts.items():
+        pairs = _pairs(tiles, keys, measure, column, counted.lengths[measure])
+        table = table.left_join(pairs, keys, rname="r_{name}").drop(*(f"r_{key}" for key in keys))
+    return table
+
+
+def _pairs(tiles: Table, keys: Sequence[str], measure: str, column: str, lengths: Sequence[int]) -> Table:
+    """How many values of ``column`` enter each window on a day, and how many leave it ``w`` days after that day."""
+    entity, kind, day = keys
+    seen = tiles.filter(_[column].notnull()).select(entity, kind, column, day).distinct()
+    order = ibis.window(group_by=(entity, kind, column), order_by=day)
+    absent, until = _days(_[day].lag().over(order), _[day]), _days(_[day], _[day].lead().over(order))
+    gaps = seen.select(*keys, absent=absent, until=until)
+    entering = {f"{measure}_{_IN}_{days}": _.count(where=_.absent.fill_null(days) >= days) for days in lengths}
+    leaving = {f"{measure}_{_OUT}_{days}": _.count(where=_.until.fill_null(days) >= days) for days in lengths}
+    return gaps.group_by(*keys).agg(**entering, **leaving)
+
+
+def _side_by_side(tiles: Table, by_type: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
+    """One row an entity and day, with the values of every type in columns of their own."""
+    key = (counted.entity, DAY)
+    table = tiles.group_by(*key).agg(**counted.of_all) if counted.of_all else tiles.select(*key).distinct()
+    for behaviour in behaviours:
+        values = {f"{behaviour}_{name}": _[name] for name in by_type.columns if name not in (*key, EVENT_TYPE)}
+        part = by_type.filter(by_type[EVENT_TYPE] == behaviour).select(*key, **values)
+        table = table.left_join(part, key, rname="r_{name}").drop(*(f"r_{name}" for name in key))
+    return table
+
+
+def _so_far(by_day: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
+    """Of each active day what it adds to windows of one day, and sums up to it of what enters and leaves others."""
+    until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
+    longer = [window for window in counted.windows(behaviours) if window.days > 1]
+    summed = {counted.source(window, way) for window in longer for way in (_IN, _OUT)}
+    of_one = {counted.source(window, _IN) for window in counted.windows(behaviours) if window.days == 1}
+    # in double precision: exact up to 2^53, and twice as fast as integers, which DuckDB sums in 128 bits
+    return by_day.select(
+        counted.entity,
+        DAY,
+        **{name: _[name].fill_null(0) for name in sorted(of_one)},
+        **{_sum(name): _[name].fill_null(0).cast("float64").sum().over(until_now) for name in sorted(summed)},
+        **{_latest(behaviour): _[_latest(behaviour)].max().over(until_now) for behaviour in behaviours},
+    )
+
+
+def _due(by_day: Table, counted: Counted) -> Table:
+    """The days on which something enters or leaves, each with the last day that has left each window by then.
+
+    Columns: entity, ``day``, and by length (0: has entered) the last day that is so long ago, null without one.
+    """
+    lengths = (0, *counted.leaving)
+    parts = []
+    for length in lengths:
+        marks = {_mark(other): _[DAY] if other == length else ibis.null("date") for other in lengths}
+        parts.append(by_day.select(counted.entity, **{DAY: _later(_[DAY], length)}, **marks))
+    union = reduce(lambda one, other: one.union(other), parts)
+    days = union.group_by(counted.entity, DAY).agg(**{_mark(length): _[_mark(length)].max() for length in lengths})
+    until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
+    return days.mutate(**{_mark(length): _[_mark(length)].max().over(until_now) for length in lengths})
+
+
+def _differences(due: Table, so_far: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
+    """Every window on every day that is due: what has entered less what has left."""
+    windows = list(counted.windows(behaviours))
+    table = _looked_up(due, so_far, counted.entity, 0)
+    for length in counted.leaving:
+        names = {_sum(counted.source(window, _OUT)) for window in windows if window.days == length > 1}
+        if names:
+            table = _looked_up(table, so_far.select(counted.entity, DAY, *sorted(names)), counted.entity, length)
+    columns = {window.column: ibis.literal(0, "int64") for window in counted.windows(list(counted.measures))}
+    for window in windows:
+        entered, left = counted.source(window, _IN), f"{_sum(counted.source(window, _OUT))}_{window.days}"
+        if window.days == 1:
+            columns[window.column] = (_[_mark(0)] == _[DAY]).ifelse(_[f"{entered}_0"], 0)
+        else:
+            columns[window.column] = (_[f"{_sum(entered)}_0"] - _[left].fill_null(0.0)).cast("int64")
+    moments = {
+        _latest(behaviour): _[f"{_latest(behaviour)}_0"] if behaviour in behaviours else ibis.null("int64")
+        for behaviour in counted.measures
     }
-    return by_type.group_by(entity, DAY).agg(**changes)
+    return table.select(counted.entity, DAY, **columns, **moments)
 
 
-def _filled(table: Table, keys: Sequence[str], names: Sequence[str]) -> Table:
-    zero = ibis.literal(0, "int64")
-    return table.select(*keys, **{name: _[name].cast("int64") if name in table.columns else zero for name in names})
+def _looked_up(due: Table, sums: Table, entity: str, length: int) -> Table:
+    """``due`` with the columns of ``sums`` on the day that it names for a length, ``<column>_<length>``."""
+    columns = {f"{name}_{length}": _[name] for name in sums.columns if name not in (entity, DAY)}
+    found = sums.select(_entity=_[entity], _day=_[DAY], **columns)
+    same = (due[entity] == found["_entity"], due[_mark(length)] == found["_day"])
+    return due.left_join(found, same).drop("_entity", "_day")
 
 
-def _change(measure: str, days: int) -> str:
-    return f"{measure}_{days}d"
+def _sum(name: str) -> str:
+    return f"sum_{name}"
+
+
+def _latest(behaviour: str) -> str:
+    return f"{behaviour}_{LATEST}"
+
+
+def _mark(length: int) -> str:
+    return f"d{length}"
 
 
 def _later(day: Column, days: int) -> Column:

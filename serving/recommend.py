@@ -16,7 +16,7 @@ from serving.explain import Explainer
 from serving.live import LiveEvents
 from serving.metrics import Metrics
 from serving.ports import Store
-from serving.rank import Ranked, rank, window_columns
+from serving.rank import Ranked, rank
 from serving.retrieve import candidates
 from serving.schemas import Price, Recommendation, Recommendations, ServedModel
 from serving.shelf import Item
@@ -92,8 +92,8 @@ class Recommender:
         )
 
     def _nobody(self, user_id: str, view: View) -> Known:
-        columns = window_columns(self._settings.window_days)
-        return Known(from_row(user_id, {}, columns, self._settings.half_life_days), view.as_of, complete=True)
+        window_days, half_life_days = self._settings.window_days, self._settings.half_life_days
+        return Known(from_row(user_id, {}, window_days, half_life_days), view.as_of, complete=True)
 
     def _count(self, known: Known, fallback: Fallback | None) -> None:
         if fallback is not None:

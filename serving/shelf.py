@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.events.schema import CATEGORY, ITEM_ID, PRICE, TITLE
-from features.views import item_window_column
+from features.window_views import item_window_column
 from serving.ports import ItemStats
 
 

@@ -13,7 +13,6 @@ from infra.settings import Settings
 from serving.live import LiveEvents
 from serving.moments import microseconds, moment_of
 from serving.ports import Store
-from serving.rank import window_columns
 from serving.view import View
 
 
@@ -41,7 +40,7 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
     """
     meta = view.served.bundle.meta if view.served else settings
     row = store.user(user_id, now)
-    base = from_row(user_id, row, window_columns(meta.window_days), meta.half_life_days)
+    base = from_row(user_id, row, meta.window_days, meta.half_life_days)
     since = _horizon(row, view.as_of, settings)
     recent = live.recent(user_id, microseconds(view.as_of) if view.as_of else 0)
     events = [event.seen(view.shelf.category(event.item_id)) for event in recent.events if event.occurred_us >= since]

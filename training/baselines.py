@@ -22,7 +22,7 @@ from features.inputs import (
     stat_columns,
 )
 from features.pairs import pair_columns
-from features.views import item_window_column
+from features.window_views import item_window_column
 
 POPULAR: Final = "popular"
 RECENT_POPULAR: Final = "recent-popular"

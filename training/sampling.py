@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.inputs import SEQUENCE_ITEM, Inputs, stat_columns
-from features.views import item_window_column
 from features.vocabulary import FIRST, PADDING, Indices
+from features.window_views import item_window_column
 from training.dataset import Dataset, Rows
 
 Floats = NDArray[np.float32]

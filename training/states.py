@@ -9,7 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from features.state import UserState, from_row
-from features.views import USER_WINDOWS, WINDOW_BEHAVIOURS, View, interest_column, views
+from features.view import View
+from features.views import interest_column, views
+from features.window_views import WINDOW_BEHAVIOURS
 
 _ARROW: Final = {
     "int64": pa.int64(),
@@ -23,11 +25,6 @@ _ARROW: Final = {
 def user_views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> list[View]:
     """The views that make up a state."""
     return [view for view in views(window_days, half_life_days) if view.entity == "user_id"]
-
-
-def window_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
-    """Columns of the user windows, in the order of the models' input."""
-    return next(view for view in views(window_days, ()) if view.name == USER_WINDOWS).columns
 
 
 def today_column(behaviour: str) -> str:
@@ -54,10 +51,9 @@ def from_table(
     half_life_days: tuple[int, ...],
 ) -> list[UserState]:
     """The states that ``to_table`` wrote, at their moments."""
-    columns = window_columns(window_days)
     return [
         replace(
-            from_row(user_id, row, columns, half_life_days),
+            from_row(user_id, row, window_days, half_life_days),
             moment_us=int(moment),
             today={name: row[today_column(name)] for name in WINDOW_BEHAVIOURS},
         )

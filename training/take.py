@@ -19,13 +19,12 @@ from features.engine import batches, connect
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.state import UserState, advance, from_row
-from features.views import EVENT_TIMESTAMP
+from features.view import EVENT_TIMESTAMP
 from infra.errors import TrainingError
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 from training.moments import BASKETS, DAY, LOG_COLUMNS, MOMENT, Log, Splits, days_of, start_us
 from training.snapshot import Snapshot, write
-from training.states import window_columns
 
 Progress = Callable[[str], None]
 
@@ -86,11 +85,10 @@ def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table)
     rows = user_rows(settings, asked).drop_columns([EVENT_TIMESTAMP])
     log = Log(events)
     horizon = _Horizon(settings, span)
-    columns = window_columns(settings.window_days)
     moments_us = moments[MOMENT].cast(pa.int64()).to_pylist()
     states = []
     for row, moment_us in zip(_rows(rows), moments_us, strict=True):
-        base = from_row(row[USER_ID], row, columns, settings.half_life_days)
+        base = from_row(row[USER_ID], row, settings.window_days, settings.half_life_days)
         since = log.between(base.user_id, horizon.of(base, moment_us), moment_us)
         lengths = {"sequence_length": settings.sequence_length, "history_items": settings.history_items}
         states.append(advance(base, since, moment_us, **lengths))

@@ -11,7 +11,8 @@ from feast.types import Array, Float64, Int64, String
 
 from features.days import views_of
 from features.events.schema import ITEM_ID, USER_ID
-from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, SERVICE, Feature, View
+from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
+from features.views import SERVICE
 from infra.lake import Lake
 from infra.settings import Settings
 

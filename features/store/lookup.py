@@ -17,7 +17,9 @@ from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.store.materialise import materialised_through
 from features.store.repository import open_store
-from features.views import ITEM_WINDOWS, SERVICE, View
+from features.view import View
+from features.views import SERVICE
+from features.window_views import ITEM_WINDOWS
 from infra.settings import Settings
 from infra.valkey import valkey
 

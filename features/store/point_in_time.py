@@ -19,7 +19,9 @@ from features.files import read_files
 from features.inputs import stat_columns
 from features.store.lookup import ItemStats
 from features.store.repository import open_store
-from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, ITEM_WINDOWS, SERVICE, View
+from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
+from features.views import SERVICE
+from features.window_views import ITEM_WINDOWS
 from infra.errors import FeatureError
 from infra.lake import dated
 from infra.partitions import day_start

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from features.build import build
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
 from features.state import Live, UserState, advance, from_row
-from features.views import INTERACTIONS, SEQUENCED, WINDOW_BEHAVIOURS, measures
+from features.views import SEQUENCED
+from features.window_views import INTERACTIONS, RATES, TREND_DAYS, WINDOW_BEHAVIOURS, measures
 from infra.partitions import Span, day_end, day_of
 from infra.settings import Settings
 
@@ -37,7 +38,7 @@ OVERRIDES = {
     "history_items": 2,
 }
 HOUR = 3_600_000_000
-MOMENTS = (0, HOUR, HOUR + 1, 12 * HOUR, 22 * HOUR + 59)
+MOMENTS = (0, HOUR, HOUR + 1, HOUR + HOUR // 2, HOUR + HOUR // 2 + 1, 12 * HOUR, 22 * HOUR + 59)
 
 
 @st.composite
@@ -126,33 +127,34 @@ def check_moments(shop: Any) -> None:
 
 def check_windows(shop: Any, events: list[dict[str, Any]]) -> None:
     counted = [event for event in events if event["event_type"] in WINDOW_BEHAVIOURS]
-    for view, key, measure in (("user_windows", "user_id", count_user), ("item_windows", "item_id", count_item)):
+    views = (("user_windows", "user_id", count_user, events), ("item_windows", "item_id", count_item, counted))
+    for view, key, measure, among in views:
         rows = shop.rows(view, SPAN)
         for day in SPAN.days():
             expected = {}
-            for entity in {event[key] for event in counted if event[key] is not None}:
+            for entity in {event[key] for event in among if event[key] is not None}:
                 own = [
-                    (day_of(event["occurred_at"], shop.settings.zone), event)
-                    for event in counted
-                    if event[key] == entity
+                    (day_of(event["occurred_at"], shop.settings.zone), event) for event in among if event[key] == entity
                 ]
-                if any((day - then).days in (0, *OVERRIDES["window_days"]) for then, _event in own):
-                    expected[entity] = measure(own, day)
+                if any((day - then).days in (0, *OVERRIDES["window_days"], *TREND_DAYS) for then, _event in own):
+                    expected[entity] = pytest.approx(measure(own, day), abs=0, rel=1e-12)
             found = {row[key]: {k: v for k, v in row.items() if "timestamp" not in k and k != key} for row in rows[day]}
             assert found == expected, (view, day)
             assert [row[key] for row in rows[day]] == sorted(expected)
 
 
-def within(own: Any, day: date, days: int, types: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Events of the last ``days`` days, ``day`` being the last of them."""
-    return [event for then, event in own if 0 <= (day - then).days < days and event["event_type"] in types]
+def within(own: Any, day: date, days: int, *types: str) -> list[dict[str, Any]]:
+    """Events of the last ``days`` days, ``day`` being the last of them, of these types or of any."""
+    return [
+        event for then, event in own if 0 <= (day - then).days < days and (not types or event["event_type"] in types)
+    ]
 
 
-def count_user(own: Any, day: date) -> dict[str, int]:
-    values = {}
+def count_user(own: Any, day: date) -> dict[str, float]:
+    values: dict[str, float] = {}
     for behaviour in WINDOW_BEHAVIOURS:
         for days in OVERRIDES["window_days"]:
-            seen = within(own, day, days, (behaviour,))
+            seen = within(own, day, days, behaviour)
             counts = {
                 "count": len(seen),
                 "items": len({event["item_id"] for event in seen}),
@@ -161,17 +163,50 @@ def count_user(own: Any, day: date) -> dict[str, int]:
                 "dwell": sum(event["dwell_ms"] or 0 for event in seen),
             }
             values |= {f"{behaviour}_{name}_{days}d": counts[name] for name in measures(behaviour)}
+        values[f"{behaviour}_trend"] = trend(own, day, behaviour)
+        latest = [
+            int(event["occurred_at"].timestamp()) * 10**6 + event["occurred_at"].microsecond
+            for event in within(own, day, 35, behaviour)
+        ]
+        values[f"{behaviour}_last_us"] = max(latest, default=0)
+    for days in OVERRIDES["window_days"]:
+        for name, (above, below) in RATES.items():
+            values[f"{name}_rate_{days}d"] = rate(own, day, days, above, below)
+        values[f"active_days_{days}d"] = len({then for then, _event in own if 0 <= (day - then).days < days})
+        values[f"sessions_{days}d"] = sessions(within(own, day, days), own)
     return values
 
 
-def count_item(own: Any, day: date) -> dict[str, int]:
-    values = {}
+def trend(own: Any, day: date, *types: str) -> float:
+    now = len(within(own, day, 7, *types))
+    usual = (len(within(own, day, 35, *types)) - now) / 4
+    return (now - usual) / (now + usual) if now + usual else 0.0
+
+
+def rate(own: Any, day: date, days: int, above: str, below: str) -> float:
+    of = len(within(own, day, days, below))
+    return len(within(own, day, days, above)) / of if of else 0.0
+
+
+def sessions(events: list[dict[str, Any]], own: Any) -> int:
+    """Runs of events of a day without a pause of half an hour."""
+    days = {id(event): then for then, event in own}
+    ordered = sorted((days[id(event)], event["occurred_at"]) for event in events)
+    pauses = [one[0] != other[0] or other[1] - one[1] >= timedelta(minutes=30) for one, other in pairwise(ordered)]
+    return bool(events) + sum(pauses)
+
+
+def count_item(own: Any, day: date) -> dict[str, float]:
+    values: dict[str, float] = {}
     for behaviour in (*WINDOW_BEHAVIOURS, "interaction"):
         types = INTERACTIONS if behaviour == "interaction" else (behaviour,)
         for days in OVERRIDES["window_days"]:
-            seen = within(own, day, days, types)
+            seen = within(own, day, days, *types)
             values[f"item_{behaviour}_count_{days}d"] = len(seen)
             values[f"item_{behaviour}_users_{days}d"] = len({event["user_id"] for event in seen} - {None})
+    for days in OVERRIDES["window_days"]:
+        values[f"item_conversion_{days}d"] = rate(own, day, days, "purchase", "view")
+    values["item_trend"] = trend(own, day, *INTERACTIONS)
     return values
 
 

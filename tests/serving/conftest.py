@@ -22,8 +22,9 @@ from sqlalchemy import Engine, create_engine
 
 from features.bundle import ITEM_TABLE, BundleMeta
 from features.inputs import ATTENTION, CANDIDATE_STATS, CANDIDATE_USER, SCORE, SEQUENCE_ITEM, pair_columns
-from features.views import ITEM_WINDOWS, views
+from features.views import views
 from features.vocabulary import Vocabulary
+from features.window_views import ITEM_WINDOWS
 from infra.database import engine
 from infra.errors import ServiceError
 from infra.settings import Settings

@@ -37,6 +37,7 @@ def state(history=(), strengths=()):
     return UserState(
         "u",
         NOW,
+        WINDOWS,
         HALF_LIVES,
         Sequence(),
         Interest(tuple(names), np.repeat(np.array(values, float)[:, None], 3, axis=1).reshape(-1, 3), NOW),

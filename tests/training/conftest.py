@@ -16,12 +16,11 @@ import pytest
 from features.decay import DAY_US
 from features.events.schema import EVENT
 from features.state import Live, UserState, advance, from_row
-from features.views import WINDOW_BEHAVIOURS, measures, user_window_column
+from features.window_views import WINDOW_BEHAVIOURS, measures, user_count_columns, user_window_column
 from infra.partitions import Span
 from infra.settings import Settings, load_settings
 from training.moments import Splits, start_us
 from training.snapshot import Snapshot, write
-from training.states import window_columns
 
 FIRST = date(2010, 3, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,7 +108,7 @@ def replay(settings: Settings, log: Log, user_id: str, moment_us: int) -> UserSt
     covered = max([starts[0], *(start for start in starts if start + lag <= moment_us)])
     own = [(at, event) for at, event in log.by_user[user_id] if at < moment_us]
     lengths = {"sequence_length": settings.sequence_length, "history_items": settings.history_items}
-    empty = from_row(user_id, {}, window_columns(settings.window_days), settings.half_life_days)
+    empty = from_row(user_id, {}, settings.window_days, settings.half_life_days)
     before = [_live(event, log.categories) for at, event in own if at < covered]
     today = [_live(event, log.categories) for at, event in own if at >= covered]
     base = advance(empty, before, covered, **lengths)
@@ -123,7 +122,7 @@ def _live(event: Event, categories: Categories) -> Live:
 
 
 def _windows(settings: Settings, log: Log, own: list[tuple[int, Event]], end_us: int) -> dict[str, int]:
-    counted = dict.fromkeys(window_columns(settings.window_days), 0)
+    counted = dict.fromkeys(user_count_columns(settings.window_days), 0)
     for behaviour in WINDOW_BEHAVIOURS:
         for days in settings.window_days:
             inside = [

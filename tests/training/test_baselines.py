@@ -12,7 +12,6 @@ from features.inputs import encode, stat_columns, stats_table
 from features.state import Live, UserState, advance, from_row
 from features.vocabulary import Vocabulary
 from training import baselines
-from training.states import window_columns
 
 pytestmark = pytest.mark.model
 
@@ -35,7 +34,7 @@ def order(model: Any, state: UserState) -> str:
 
 def state(*bought: tuple[str, int]) -> UserState:
     """A user who bought (item, day), asked on day 100."""
-    empty = from_row("u", {}, window_columns(WINDOWS), HALF_LIVES)
+    empty = from_row("u", {}, WINDOWS, HALF_LIVES)
     kinds = dict(zip(WORDS.items, WORDS.item_categories, strict=True))
     events = [Live(item, kinds[item], "purchase", day * DAY_US) for item, day in bought]
     return advance(empty, events, 100 * DAY_US, sequence_length=10, history_items=10)

@@ -31,7 +31,9 @@ def measured(best: float, moments: int = 30) -> Figures:
 
 def state(items: int = 0, sequence: Sequence | None = None, moment_us: int = 0) -> UserState:
     history = ItemHistory(*(tuple([value] * items) for value in ("i", 1, 1, 0)))
-    return UserState("u1", moment_us, (30,), sequence or Sequence(), Interest((), np.zeros((0, 1)), 0), history, {}, {})
+    return UserState(
+        "u1", moment_us, (), (30,), sequence or Sequence(), Interest((), np.zeros((0, 1)), 0), history, {}, {}
+    )
 
 
 def test_figures_say_what_was_measured_and_how_sure_it_is() -> None:

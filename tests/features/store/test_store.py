@@ -20,7 +20,8 @@ from features.store import repository
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
-from features.views import USER_SEQUENCE, USER_WINDOWS
+from features.views import USER_SEQUENCE
+from features.window_views import USER_WINDOWS
 from infra.errors import FeatureError, SettingsError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
