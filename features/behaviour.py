@@ -6,7 +6,7 @@ from typing import Final
 
 from ibis import _
 
-from features.engine import DAY, Connection, Table, micros, stored, table_of
+from features.engine import DAY, Connection, Table, micros, stored
 from features.events.log import event_files
 from features.events.schema import (
     CATEGORY,
@@ -25,7 +25,7 @@ from features.events.schema import (
 )
 from features.files import read_days
 from features.identities import tied
-from features.item_history import SINCE_US, UNTIL_US, item_history
+from features.item_history import SINCE_US, UNTIL_US
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -36,17 +36,20 @@ SPEND: Final = "spend"
 ORDER: Final = (OCCURRED_US, SOURCE_POSITION, EVENT_ID)
 
 
-def behaviour(connection: Connection, settings: Settings, span: Span) -> Table:
+def behaviour(connection: Connection, settings: Settings, span: Span, versions: Table) -> Table:
     """The published events of ``span``, computed once.
 
     Columns: ``day``, user (guests named where a login says who they are), session, item, ``category`` (of the
     item as it was at that moment; empty where nobody named it), type, ``occurred_us``, place in the source,
     id, quantity, ``spend`` (price x quantity, minor units), dwell time, and whether a bot did it; quantity,
     spend and dwell time are never null.
+
+    Args:
+        versions: ``features.item_history.item_versions``.
     """
     events = read_days(connection, event_files(settings.lake, span), EVENT)
     known = tied(connection, settings, span, events).mutate(**{OCCURRED_US: micros(_[OCCURRED_AT])})
-    items = table_of(connection, item_history(settings).select([ITEM_ID, SINCE_US, UNTIL_US, CATEGORY]))
+    items = versions.select(ITEM_ID, SINCE_US, UNTIL_US, CATEGORY)
     as_it_was = (
         known[ITEM_ID] == items[ITEM_ID],
         known[OCCURRED_US] >= items[SINCE_US],

@@ -15,12 +15,13 @@ from features.events.schema import USER_ID
 from features.files import write_days
 from features.history import user_items
 from features.interest import user_interest, wanted
+from features.item_history import item_versions
 from features.sequences import sequenced, user_sequence
 from features.tiles import read_tiles, write_tiles
 from features.view import View
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
-from features.window_rows import item_windows, tiles_needed, user_windows
-from features.window_views import ITEM_WINDOWS, USER_WINDOWS
+from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
+from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 
@@ -75,20 +76,24 @@ def _build_piece(connection: Connection, settings: Settings, span: Span) -> Iter
     lake = settings.lake
     # before the events are read: what comes in between makes the day due again
     versions = {day: version(lake, day) for day in span.days()}
-    events = behaviour(connection, settings, span)
+    items = item_versions(connection, settings)
+    events = behaviour(connection, settings, span, items)
     days = table_of(connection, moments(settings, span))
     yield TILES, write_tiles(connection, settings, events, versions)
     for view in views_of(settings):
-        rows = _rows(connection, settings, view, events, span)
+        rows = _rows(connection, settings, view, events, items, span)
         yield view.name, _write(connection, settings, view, rows.inner_join(days, DAY), span)
 
 
-def _rows(connection: Connection, settings: Settings, view: View, events: Table, span: Span) -> Table:
+def _rows(connection: Connection, settings: Settings, view: View, events: Table, items: Table, span: Span) -> Table:
     if view.name in CHAINED:
         return _chained_rows(connection, settings, view, events, span)
     tiles = read_tiles(connection, settings.lake, tiles_needed(span, settings.window_days))
-    windows = {USER_WINDOWS: user_windows, ITEM_WINDOWS: item_windows}[view.name]
-    return windows(connection, tiles, span, settings.window_days)
+    if view.name == USER_WINDOWS:
+        return user_windows(connection, tiles, span, settings.window_days)
+    if view.name == CATEGORY_WINDOWS:
+        return category_windows(connection, tiles, span, settings.window_days)
+    return item_windows(connection, settings, tiles, items, span)
 
 
 def _chained_rows(connection: Connection, settings: Settings, view: View, events: Table, span: Span) -> Table:
@@ -96,7 +101,7 @@ def _chained_rows(connection: Connection, settings: Settings, view: View, events
     touched = sequenced(events) if view.name == USER_SEQUENCE else wanted(events)
     states = states_before(connection, settings.lake, view, span.start, touched.select(USER_ID).distinct())
     if view.name == USER_SEQUENCE:
-        return user_sequence(events, states, settings.sequence_length)
+        return user_sequence(events, states, settings.sequence_length, settings.session_minutes)
     if view.name == USER_ITEMS:
         return user_items(events, states, settings.history_items)
     origin = day_start(span.start, settings.zone)

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MINUTE_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
 
 #: How much one event of a type says about interest. A return and an impression say nothing for it.

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from features.categories import OTHER
+from features.engine import Connection, Table, table_of
 from features.events.manifest import Manifest, published
 from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM_ID, PRICE, TITLE, VALID_FROM
 from features.events.scratch import read_parquet
@@ -16,12 +17,14 @@ from infra.settings import Settings
 
 SINCE_US: Final = "since_us"
 UNTIL_US: Final = "until_us"
+FIRST_US: Final = "first_us"
 
 ITEM_HISTORY: Final = pa.schema(
     [
         pa.field(ITEM_ID, pa.string(), nullable=False),
         pa.field(SINCE_US, pa.int64(), nullable=False),  # microseconds since 1970 UTC
         pa.field(UNTIL_US, pa.int64(), nullable=False),  # the first moment at which it holds no longer
+        pa.field(FIRST_US, pa.int64(), nullable=False),  # when its first version took effect
         pa.field(TITLE, pa.string()),
         pa.field(CATEGORY, pa.string(), nullable=False),  # the most specific of the path
         pa.field(BRAND, pa.string()),
@@ -67,10 +70,16 @@ def item_history(settings: Settings) -> pa.Table:
             SELECT {ITEM_ID},
                 CASE WHEN row_number() OVER ({in_time}) = 1 THEN {_ALWAYS} ELSE epoch_us(since) END AS {SINCE_US},
                 coalesce(epoch_us(lead(since) OVER ({in_time})), {_FOR_EVER}) AS {UNTIL_US},
+                epoch_us(min(since) OVER (PARTITION BY {ITEM_ID})) AS {FIRST_US},
                 {TITLE}, coalesce({CATEGORY}, '{OTHER}') AS {CATEGORY}, {BRAND}, {PRICE}
             FROM changed ORDER BY {ITEM_ID}, {SINCE_US}
         """).to_arrow_table()
     return table.cast(ITEM_HISTORY)
+
+
+def item_versions(connection: Connection, settings: Settings) -> Table:
+    """``item_history`` as a table of the connection."""
+    return table_of(connection, item_history(settings))
 
 
 def _row(settings: Settings, manifest: Manifest, path: object) -> tuple[str, object, object]:

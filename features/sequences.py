@@ -8,6 +8,7 @@ import ibis
 from ibis import _
 
 from features.behaviour import OCCURRED_US, ORDER
+from features.decay import MINUTE_US
 from features.engine import DAY, Table
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, USER_ID
 from features.views import SEQUENCED
@@ -19,8 +20,12 @@ LISTS: Final = {
     "sequence_types": EVENT_TYPE,
     "sequence_times_us": OCCURRED_US,
     "sequence_dwell_ms": DWELL_MS,
+    "sequence_gaps_us": "gap_us",
+    "sequence_session_starts": "session_start",
 }
+_TIMES: Final = "sequence_times_us"
 _PLACE: Final = "place"
+_PAST: Final = "past"
 
 
 def sequenced(events: Table) -> Table:
@@ -28,14 +33,17 @@ def sequenced(events: Table) -> Table:
     return events.filter(_[USER_ID].notnull(), _[ITEM_ID].notnull(), _[EVENT_TYPE].isin(SEQUENCED))
 
 
-def user_sequence(events: Table, states: Table, length: int) -> Table:
+def user_sequence(events: Table, states: Table, length: int, session_minutes: int) -> Table:
     """Rows of the view ``user_sequence`` with their ``day``.
 
     Every event has a place in its user's sequence: 1, 2, … within the span, 0, -1, … before it. A row
     holds the ``length`` places up to the day's last one.
     """
     of_user = ibis.window(group_by=USER_ID, order_by=ORDER)
-    placed = sequenced(events).mutate(**{_PLACE: ibis.row_number().over(of_user) + 1})
+    placed = sequenced(events).mutate(
+        **{_PLACE: ibis.row_number().over(of_user) + 1, _PAST: _[OCCURRED_US].lag().over(of_user)}
+    )
+    placed = _paused(placed, states, session_minutes * MINUTE_US)
     last = placed.group_by(USER_ID, DAY).agg(last=_[_PLACE].max())
     wanted = last.select(USER_ID, DAY, **{_PLACE: ibis.range(last.last - length + 1, last.last + 1).unnest()})
     known = placed.select(USER_ID, _PLACE, *LISTS.values()).union(_before(states))
@@ -44,6 +52,15 @@ def user_sequence(events: Table, states: Table, length: int) -> Table:
         .group_by(USER_ID, DAY)
         .agg(**{name: _[column].collect(order_by=_PLACE) for name, column in LISTS.items()})
     )
+
+
+def _paused(placed: Table, states: Table, session_us: int) -> Table:
+    """``placed`` with the time since the event before, and whether a session begins; the first of all begins one."""
+    ends = states.select(_user=_[USER_ID], _ended=_[_TIMES][_[_TIMES].length() - 1])
+    joined = placed.left_join(ends, placed[USER_ID] == ends["_user"])
+    gap = _[OCCURRED_US] - ibis.coalesce(_[_PAST], _["_ended"])
+    begins = (gap >= session_us).fill_null(True).cast("int64")
+    return joined.mutate(gap_us=gap.fill_null(0), session_start=begins).drop("_user", "_ended", _PAST)
 
 
 def _before(states: Table) -> Table:

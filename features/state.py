@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decay import WEIGHTS, carry, weight
+from features.decay import MINUTE_US, WEIGHTS, carry, weight
 from features.views import SEQUENCED, interest_column
 from features.window_views import INTERACTIONS, WINDOW_BEHAVIOURS, user_window_columns
 
@@ -45,6 +46,8 @@ class Sequence:
     types: Strings = ()
     times_us: tuple[int, ...] = ()
     dwell_ms: tuple[int, ...] = ()
+    gaps_us: tuple[int, ...] = ()
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def from_row(
             tuple(_list(row, "sequence_types")),
             tuple(int(time) for time in _list(row, "sequence_times_us")),
             tuple(int(dwell) for dwell in _list(row, "sequence_dwell_ms")),
+            tuple(int(gap) for gap in _list(row, "sequence_gaps_us")),
+            tuple(int(start) for start in _list(row, "sequence_session_starts")),
         ),
         interest=Interest(tuple(_list(row, "interest_categories")), strengths, int(row.get("interest_as_of_us") or 0)),
         history=ItemHistory(
@@ -126,7 +131,13 @@ def from_row(
 
 
 def advance(
-    state: UserState, events: Iterable[Live], moment_us: int, *, sequence_length: int, history_items: int
+    state: UserState,
+    events: Iterable[Live],
+    moment_us: int,
+    *,
+    sequence_length: int,
+    history_items: int,
+    session_minutes: int,
 ) -> UserState:
     """The state at ``moment_us``: ``state`` and the events since its last closed day.
 
@@ -141,7 +152,7 @@ def advance(
     return replace(
         state,
         moment_us=moment_us,
-        sequence=_extend(state.sequence, with_item, sequence_length),
+        sequence=_extend(state.sequence, with_item, sequence_length, session_minutes * MINUTE_US),
         interest=_strengthen(state.interest, with_item, state.half_life_days),
         history=_remember(state.history, with_item, history_items),
         today=_count(seen),
@@ -153,16 +164,23 @@ def _count(events: list[Live]) -> dict[str, int]:
     return {behaviour: counts[behaviour] for behaviour in WINDOW_BEHAVIOURS}
 
 
-def _extend(sequence: Sequence, events: list[Live], length: int) -> Sequence:
+def _extend(sequence: Sequence, events: list[Live], length: int, session_us: int) -> Sequence:
     events = [event for event in events if event.event_type in SEQUENCED]
     if not events:
         return sequence
+    times = [event.occurred_us for event in events]
+    # the first event of all has none before it, and begins a session
+    gaps = [time - before for before, time in pairwise([*(sequence.times_us[-1:] or (times[0],)), *times])]
+    starts = [int(gap >= session_us) for gap in gaps]
+    starts[0] = starts[0] if sequence.times_us else 1
     return Sequence(
         (*sequence.items, *(event.item_id or "" for event in events))[-length:],
         (*sequence.categories, *(event.category for event in events))[-length:],
         (*sequence.types, *(event.event_type for event in events))[-length:],
-        (*sequence.times_us, *(event.occurred_us for event in events))[-length:],
+        (*sequence.times_us, *times)[-length:],
         (*sequence.dwell_ms, *(event.dwell_ms for event in events))[-length:],
+        (*sequence.gaps_us, *gaps)[-length:],
+        (*sequence.starts, *starts)[-length:],
     )
 
 

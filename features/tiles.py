@@ -11,14 +11,13 @@ import pyarrow as pa
 from ibis import _
 
 from features.behaviour import OCCURRED_US, ORDER, SPEND
+from features.decay import MINUTE_US
 from features.engine import DAY, Connection, Table
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
 from features.files import read_files, write_days
 from infra.lake import Lake
 from infra.partitions import Span
 from infra.settings import Settings
-
-MINUTE_US: Final = 60_000_000
 
 COUNT: Final = "count"
 FIRST_US: Final = "first_us"

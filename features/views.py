@@ -11,7 +11,7 @@ from typing import Final
 
 from features.events.schema import USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, Feature, View
-from features.window_views import item_windows_view, user_windows_view
+from features.window_views import category_windows_view, item_windows_view, user_windows_view
 
 SERVICE: Final = "interest_v1"
 
@@ -39,6 +39,7 @@ def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tupl
             USER_ITEMS, USER_ID, _HISTORY, None, "Which items the user wanted, how often and how lately, latest first."
         ),
         item_windows_view(window_days),
+        category_windows_view(window_days),
     )
 
 
@@ -60,6 +61,8 @@ _SEQUENCE: Final = (
     Feature("sequence_types", "list<string>", "", "event type of each event"),
     Feature("sequence_times_us", "list<int64>", MICROSECONDS, "moment of each event"),
     Feature("sequence_dwell_ms", "list<int64>", MILLISECONDS, "dwell time of each event, 0 when unknown"),
+    Feature("sequence_gaps_us", "list<int64>", "microseconds", "time since the event before, 0 for the first of all"),
+    Feature("sequence_session_starts", "list<int64>", "", "1 if a pause of session_minutes was before, or nothing"),
 )
 
 _HISTORY: Final = (

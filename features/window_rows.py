@@ -1,4 +1,4 @@
-"""The rows of the views ``user_windows`` and ``item_windows``, from tiles."""
+"""The rows of the views of windows, from tiles: what users did, and what was done with items and categories."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Final
 
 import ibis
+import pyarrow as pa
 from ibis import _
 
 from features.behaviour import SPEND
-from features.engine import DAY, Connection, Table
-from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, USER_ID
+from features.engine import DAY, Connection, Table, table_of
+from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, PRICE, USER_ID
+from features.item_history import FIRST_US, SINCE_US, UNTIL_US
 from features.tiles import COUNT, LAST_US, SESSIONS
 from features.view import View
 from features.window_views import (
@@ -19,15 +21,21 @@ from features.window_views import (
     ITEM_BEHAVIOURS,
     TREND_DAYS,
     WINDOW_BEHAVIOURS,
+    category_windows_view,
     horizon_days,
     item_windows_view,
     measures,
     user_windows_view,
 )
 from features.windows import Counted, windows
-from infra.partitions import Span
+from infra.partitions import Span, day_end, day_start
+from infra.settings import Settings
 
 _ITEM_PREFIX: Final = "item_"
+_CATEGORY_PREFIX: Final = "category_"
+_STARTS: Final = "starts_us"
+_ENDS: Final = "ends_us"
+_BACK: Final = "back_us"
 
 
 def tiles_needed(span: Span, window_days: tuple[int, ...]) -> Span:
@@ -54,10 +62,38 @@ def user_windows(connection: Connection, tiles: Table, span: Span, window_days: 
     return _described(windows(connection, known, counted, span), user_windows_view(window_days))
 
 
-def item_windows(connection: Connection, tiles: Table, span: Span, window_days: tuple[int, ...]) -> Table:
-    """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users, and bots do not."""
-    counted = Counted(
-        entity=ITEM_ID,
+def item_windows(connection: Connection, settings: Settings, tiles: Table, versions: Table, span: Span) -> Table:
+    """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users, and bots do not.
+
+    A row falls also on the day on which an item's price changes.
+
+    Args:
+        versions: ``features.item_history.item_versions``.
+    """
+    view = item_windows_view(settings.window_days)
+    days = table_of(connection, _days(settings, span))
+    seen = _of_all(tiles).union(_told(tiles, versions, days))
+    rows = windows(connection, seen, _counted(ITEM_ID, settings.window_days), span)
+    return _described(_priced(rows, versions, days), view, _ITEM_PREFIX)
+
+
+def category_windows(connection: Connection, tiles: Table, span: Span, window_days: tuple[int, ...]) -> Table:
+    """Rows of the view ``category_windows`` with their ``day``; guests count, but not as users, and bots do not."""
+    seen = _of_all(tiles).filter(_[CATEGORY] != "")
+    rows = windows(connection, seen, _counted(CATEGORY, window_days), span)
+    return _described(rows, category_windows_view(window_days), _CATEGORY_PREFIX)
+
+
+def _of_all(tiles: Table) -> Table:
+    """What everybody but bots did, and any interaction again as such."""
+    seen = tiles.filter(~_[IS_BOT], _[EVENT_TYPE].isin(WINDOW_BEHAVIOURS))
+    any_of = seen.filter(_[EVENT_TYPE].isin(INTERACTIONS)).mutate(**{EVENT_TYPE: ibis.literal(INTERACTION)})
+    return seen.union(any_of)
+
+
+def _counted(entity: str, window_days: tuple[int, ...]) -> Counted:
+    return Counted(
+        entity=entity,
         measures=dict.fromkeys(ITEM_BEHAVIOURS, ("count", "users")),
         sums={"count": COUNT},
         distincts={"users": USER_ID},
@@ -65,10 +101,50 @@ def item_windows(connection: Connection, tiles: Table, span: Span, window_days: 
         lengths={"users": window_days, "count": _count_lengths(window_days)},
         latest=LAST_US,
     )
-    seen = tiles.filter(~_[IS_BOT], _[EVENT_TYPE].isin(WINDOW_BEHAVIOURS))
-    any_of = seen.filter(_[EVENT_TYPE].isin(INTERACTIONS)).mutate(**{EVENT_TYPE: ibis.literal(INTERACTION)})
-    rows = windows(connection, seen.union(any_of), counted, span)
-    return _described(rows, item_windows_view(window_days), _ITEM_PREFIX)
+
+
+def _days(settings: Settings, span: Span) -> pa.Table:
+    """The days whose tiles are read: when each begins and ends, and when its longest window begins."""
+    longest = timedelta(days=max(settings.window_days))
+    days = list(tiles_needed(span, settings.window_days).days())
+    moments = {
+        _STARTS: [day_start(day, settings.zone) for day in days],
+        _ENDS: [day_end(day, settings.zone) for day in days],
+        _BACK: [day_end(day - longest, settings.zone) for day in days],
+    }
+    microseconds = {name: [round(moment.timestamp() * 1e6) for moment in found] for name, found in moments.items()}
+    return pa.table({DAY: pa.array(days, pa.date32()), **microseconds})
+
+
+def _told(tiles: Table, versions: Table, days: Table) -> Table:
+    """A tile in which nothing happened for every day on which a version of an item takes effect."""
+    on_day = versions.inner_join(days, [versions[SINCE_US] >= days[_STARTS], versions[SINCE_US] < days[_ENDS]])
+    named = {ITEM_ID: on_day[ITEM_ID], DAY: on_day[DAY], EVENT_TYPE: ibis.literal("")}
+    return on_day.select(
+        **{name: named[name] if name in named else ibis.null(dtype) for name, dtype in tiles.schema().items()}
+    )
+
+
+def _priced(rows: Table, versions: Table, days: Table) -> Table:
+    """``rows`` with the item's price at T and what became of it, and since when the item is known."""
+    found = rows.inner_join(days, DAY)
+    for name, moment in (("now", _ENDS), ("then", _BACK)):
+        version = versions.select(
+            **{f"{name}_{column}": _[column] for column in (ITEM_ID, SINCE_US, UNTIL_US, FIRST_US, PRICE)}
+        )
+        holds = (
+            found[ITEM_ID] == version[f"{name}_{ITEM_ID}"],
+            found[moment] > version[f"{name}_{SINCE_US}"],
+            found[moment] <= version[f"{name}_{UNTIL_US}"],
+        )
+        found = found.left_join(version, holds)
+    now, then, first = (_[name].fill_null(0) for name in (f"now_{PRICE}", f"then_{PRICE}", f"now_{FIRST_US}"))
+    return found.select(
+        *rows.columns,
+        price=now,
+        price_change=((now > 0) & (then > 0)).ifelse(now / then - 1.0, 0.0),
+        first_us=(first < _[_ENDS]).ifelse(first, 0),
+    )
 
 
 def _count_lengths(window_days: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from features.events.schema import ITEM_ID, USER_ID
+from features.events.schema import CATEGORY, ITEM_ID, USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, MONEY, Feature, View
 
 USER_WINDOWS: Final = "user_windows"
 ITEM_WINDOWS: Final = "item_windows"
+CATEGORY_WINDOWS: Final = "category_windows"
 
 #: Behaviours with windows of their own; ``return`` counts what came back.
 WINDOW_BEHAVIOURS: Final = ("impression", "view", "click", "cart", "favorite", "purchase", "return", "review")
@@ -64,13 +65,24 @@ def user_windows_view(window_days: tuple[int, ...]) -> View:
 
 def item_windows_view(window_days: tuple[int, ...]) -> View:
     """What users did with an item, for these window lengths in days."""
+    longest = max(window_days, default=0)
     features = (
-        *_item_counts(window_days),
-        *(_rate(f"item_conversion_{days}d", "purchase", "view", days, "item_") for days in window_days),
-        _trend("item_trend", INTERACTION, "item_"),
+        *_of_all("item", window_days),
+        Feature("item_price", "int64", MONEY, "price at T, 0 when nobody said one"),
+        Feature(
+            "item_price_change", "float64", "share", f"price at T by that {longest} days before, less 1; 0 without both"
+        ),
+        Feature("item_first_us", "int64", MICROSECONDS, "moment from which the item was known, 0 if it came after T"),
     )
     described = "What users (guests too) did with the item in the windows [T-w, T)."
     return View(ITEM_WINDOWS, ITEM_ID, features, horizon_days(window_days) + 1, described)
+
+
+def category_windows_view(window_days: tuple[int, ...]) -> View:
+    """What users did with the items of a category, for these window lengths in days."""
+    described = "What users (guests too) did with the items of the category in the windows [T-w, T)."
+    features = tuple(_of_all("category", window_days))
+    return View(CATEGORY_WINDOWS, CATEGORY, features, horizon_days(window_days) + 1, described)
 
 
 def measures(behaviour: str) -> tuple[str, ...]:
@@ -109,11 +121,14 @@ def _user_counts(window_days: tuple[int, ...]) -> Iterator[Feature]:
                 yield _counted(user_window_column(behaviour, measure, days), behaviour, measure, days)
 
 
-def _item_counts(window_days: tuple[int, ...]) -> Iterator[Feature]:
+def _of_all(entity: str, window_days: tuple[int, ...]) -> Iterator[Feature]:
+    """What all users did with an item or a category."""
     for behaviour in ITEM_BEHAVIOURS:
         for measure in ("count", "users"):
             for days in window_days:
-                yield _counted(item_window_column(behaviour, measure, days), behaviour, measure, days)
+                yield _counted(f"{entity}_{user_window_column(behaviour, measure, days)}", behaviour, measure, days)
+    yield from (_rate(f"{entity}_conversion_{days}d", "purchase", "view", days, f"{entity}_") for days in window_days)
+    yield _trend(f"{entity}_trend", INTERACTION, f"{entity}_")
 
 
 def _counted(column: str, behaviour: str, measure: str, days: int) -> Feature:

@@ -46,7 +46,12 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
     events = [event.seen(view.shelf.category(event.item_id)) for event in recent.events if event.occurred_us >= since]
     moment_us = max([microseconds(now), *(event.occurred_us + 1 for event in events)])
     state = advance(
-        base, events, moment_us, sequence_length=settings.sequence_length, history_items=settings.history_items
+        base,
+        events,
+        moment_us,
+        sequence_length=settings.sequence_length,
+        history_items=settings.history_items,
+        session_minutes=settings.session_minutes,
     )
     return Known(state, view.as_of, recent.complete)
 

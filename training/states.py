@@ -74,6 +74,8 @@ def _row(state: UserState) -> dict[str, Any]:
         "sequence_types": sequence.types,
         "sequence_times_us": sequence.times_us,
         "sequence_dwell_ms": sequence.dwell_ms,
+        "sequence_gaps_us": sequence.gaps_us,
+        "sequence_session_starts": sequence.starts,
         "history_items": history.items,
         "history_times": history.times,
         "history_purchases": history.purchases,

@@ -18,6 +18,7 @@ from features.days import known_at
 from features.engine import batches, connect
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
+from features.item_history import item_versions
 from features.state import UserState, advance, from_row
 from features.view import EVENT_TIMESTAMP
 from infra.errors import TrainingError
@@ -67,7 +68,7 @@ def _closed(settings: Settings, through: date | None) -> Span:
 def _read(settings: Settings, span: Span) -> tuple[pa.Table, pa.Table]:
     """Events of known users, with their items as they were, and the moments, in order of time."""
     with connect(settings) as connection:
-        events = behaviour(connection, settings, span)
+        events = behaviour(connection, settings, span, item_versions(connection, settings))
         known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS)
         table = pa.Table.from_batches(batches(connection, known))
         moments = connection.con.sql(BASKETS.format(events=events.get_name())).to_arrow_table()
@@ -90,8 +91,16 @@ def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table)
     for row, moment_us in zip(_rows(rows), moments_us, strict=True):
         base = from_row(row[USER_ID], row, settings.window_days, settings.half_life_days)
         since = log.between(base.user_id, horizon.of(base, moment_us), moment_us)
-        lengths = {"sequence_length": settings.sequence_length, "history_items": settings.history_items}
-        states.append(advance(base, since, moment_us, **lengths))
+        states.append(
+            advance(
+                base,
+                since,
+                moment_us,
+                sequence_length=settings.sequence_length,
+                history_items=settings.history_items,
+                session_minutes=settings.session_minutes,
+            )
+        )
     return states
 
 

@@ -10,7 +10,7 @@ from feast.data_format import ParquetFormat
 from feast.types import Array, Float64, Int64, String
 
 from features.days import views_of
-from features.events.schema import ITEM_ID, USER_ID
+from features.events.schema import CATEGORY, ITEM_ID, USER_ID
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE
 from infra.lake import Lake
@@ -33,6 +33,9 @@ def definitions(settings: Settings) -> list[Any]:
         ),
         ITEM_ID: Entity(
             name=ITEM_ID, join_keys=[ITEM_ID], value_type=ValueType.STRING, description="an item", owner=OWNER
+        ),
+        CATEGORY: Entity(
+            name=CATEGORY, join_keys=[CATEGORY], value_type=ValueType.STRING, description="a category", owner=OWNER
         ),
     }
     views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]

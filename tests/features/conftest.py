@@ -44,10 +44,11 @@ class Shop:
         delivery: str = "items",
         bulk: bool = True,
         moment: datetime = datetime(2000, 1, 1, tzinfo=UTC),
+        price: int = 100,
     ) -> None:
         """Tell the catalogue which item is of which category, and since when (in bulk: from the beginning)."""
         rows = [
-            {"item_id": item, "category_path": [name], "title": item, "price": 100, "valid_from": moment}
+            {"item_id": item, "category_path": [name], "title": item, "price": price, "valid_from": moment}
             for item, name in sorted(categories.items())
         ]
         self._write(pa.Table.from_pylist(rows, ITEM), self.lake.items(delivery))

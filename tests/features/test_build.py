@@ -97,7 +97,7 @@ def test_counts_rows_of_every_view(shop: Any) -> None:
     assert built["days"] == 6
     assert built["rows"]["tiles"] == 5
     assert built["rows"]["user_interest"] == 4
-    assert [(at, of) for _name, at, of in seen] == [(at, 6) for at in range(1, 7)]
+    assert [(at, of) for _name, at, of in seen] == [(at, 7) for at in range(1, 8)]
     assert built_days(shop.settings) == list(SPAN.days())
 
 
@@ -211,6 +211,28 @@ def test_an_item_is_what_it_was_at_the_moment(settings: Settings, shop_of: Any, 
     assert row["sequence_categories"] == ["mug", "cup", "cup"]
 
 
+def test_a_change_of_price_is_a_row_of_its_own(settings: Settings, shop_of: Any, event_of: Any) -> None:
+    """Told on the day, in the middle of it, with nothing else happening; a week later the change has passed."""
+    made = shop_of(settings)
+    noon = datetime.combine(START + timedelta(days=2), time(12), UTC)
+    made.items({"i1": "mug"}, bulk=False, moment=datetime.combine(START, time(6), UTC))
+    made.items({"i1": "mug"}, delivery="dearer", bulk=False, moment=noon, price=150)
+    span = Span(START, START + timedelta(days=12))
+    made.publish(span, [event_of(settings, START, HOUR)])
+    build(settings, span)
+    names = ("item_price", "item_price_change", "item_first_us", "item_view_count_7d")
+    found = {
+        (day - START).days: [tuple(row[name] for name in names) for row in rows]
+        for day, rows in made.rows("item_windows", span).items()
+    }
+    first = int(datetime.combine(START, time(6), UTC).timestamp()) * 1_000_000
+    assert found[0] == [(100, 0.0, first, 1)]
+    assert found[2] == [(150, 0.5, first, 1)]
+    assert found[7] == [(150, 0.5, first, 0)]
+    assert found[9] == [(150, 0.0, first, 0)]
+    assert [day for day, rows in found.items() if rows] == [0, 1, 2, 3, 7, 9]
+
+
 def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_of: Any, event_of: Any) -> None:
     made = shop_of(settings)
     events = [event_of(settings, START, HOUR + n, event_id=str(n), user_id=f"u{n}", is_bot=n > 0) for n in range(3)]
@@ -274,7 +296,7 @@ def test_a_row_of_long_ago_is_carried_on(settings: Settings, shop_of: Any, event
     state = from_row("u1", made.rows("user_interest", Span.of_day(START))[START][0], (), settings.half_life_days)
     moment = int(day_end(later, settings.zone).timestamp()) * 1_000_000
     live = [Live("i2", "lamp", "view", moment - 24 * HOUR)]
-    expected = advance(state, live, moment, sequence_length=50, history_items=10).interest
+    expected = advance(state, live, moment, sequence_length=50, history_items=10, session_minutes=30).interest
     assert tuple(row["interest_categories"]) == expected.categories
     found = [row[f"interest_{days}d"] for days in settings.half_life_days]
     np.testing.assert_allclose(found, expected.strengths.T, rtol=1e-9)

@@ -6,6 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from features.build import build
+from features.days import views_of
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
 from features.state import Live, UserState, advance, from_row
 from features.views import SEQUENCED
@@ -104,7 +106,7 @@ def test_views_equal_a_plain_replay(log: Any, cuts: set[int], homes: Any, shop_o
 
 def check_same(one: Any, other: Any) -> None:
     """Built at once or in pieces: the same bytes, and interests to 1e-9."""
-    for name in ("user_windows", "item_windows", "user_sequence", "user_items"):
+    for name in ("user_windows", "item_windows", "category_windows", "user_sequence", "user_items"):
         assert one.bytes_of("tiles", f"features/{name}") == other.bytes_of("tiles", f"features/{name}")
     rows, others = one.rows("user_interest", SPAN), other.rows("user_interest", SPAN)
     for day in SPAN.days():
@@ -118,7 +120,7 @@ def check_same(one: Any, other: Any) -> None:
 
 
 def check_moments(shop: Any) -> None:
-    for view in ("user_windows", "user_interest", "user_sequence", "user_items", "item_windows"):
+    for view in (view.name for view in views_of(shop.settings)):
         for day, rows in shop.rows(view, SPAN).items():
             end = day_end(day, shop.settings.zone)
             assert all(row["event_timestamp"] == end for row in rows)
@@ -127,20 +129,28 @@ def check_moments(shop: Any) -> None:
 
 def check_windows(shop: Any, events: list[dict[str, Any]]) -> None:
     counted = [event for event in events if event["event_type"] in WINDOW_BEHAVIOURS]
-    views = (("user_windows", "user_id", count_user, events), ("item_windows", "item_id", count_item, counted))
+    named = [event for event in counted if event["item_id"] in CATEGORIES]
+    views = (
+        ("user_windows", "user_id", count_user, events),
+        ("item_windows", "item_id", count_item, counted),
+        ("category_windows", "category", partial(count_of_all, "category"), named),
+    )
     for view, key, measure, among in views:
         rows = shop.rows(view, SPAN)
         for day in SPAN.days():
             expected = {}
-            for entity in {event[key] for event in among if event[key] is not None}:
-                own = [
-                    (day_of(event["occurred_at"], shop.settings.zone), event) for event in among if event[key] == entity
-                ]
+            for entity in {of(event, key) for event in among} - {None}:
+                mine = [event for event in among if of(event, key) == entity]
+                own = [(day_of(event["occurred_at"], shop.settings.zone), event) for event in mine]
                 if any((day - then).days in (0, *OVERRIDES["window_days"], *TREND_DAYS) for then, _event in own):
                     expected[entity] = pytest.approx(measure(own, day), abs=0, rel=1e-12)
             found = {row[key]: {k: v for k, v in row.items() if "timestamp" not in k and k != key} for row in rows[day]}
             assert found == expected, (view, day)
             assert [row[key] for row in rows[day]] == sorted(expected)
+
+
+def of(event: dict[str, Any], key: str) -> str | None:
+    return CATEGORIES.get(event["item_id"]) if key == "category" else event[key]
 
 
 def within(own: Any, day: date, days: int, *types: str) -> list[dict[str, Any]]:
@@ -196,18 +206,25 @@ def sessions(events: list[dict[str, Any]], own: Any) -> int:
     return bool(events) + sum(pauses)
 
 
-def count_item(own: Any, day: date) -> dict[str, float]:
+def count_of_all(entity: str, own: Any, day: date) -> dict[str, float]:
     values: dict[str, float] = {}
     for behaviour in (*WINDOW_BEHAVIOURS, "interaction"):
         types = INTERACTIONS if behaviour == "interaction" else (behaviour,)
         for days in OVERRIDES["window_days"]:
             seen = within(own, day, days, *types)
-            values[f"item_{behaviour}_count_{days}d"] = len(seen)
-            values[f"item_{behaviour}_users_{days}d"] = len({event["user_id"] for event in seen} - {None})
+            values[f"{entity}_{behaviour}_count_{days}d"] = len(seen)
+            values[f"{entity}_{behaviour}_users_{days}d"] = len({event["user_id"] for event in seen} - {None})
     for days in OVERRIDES["window_days"]:
-        values[f"item_conversion_{days}d"] = rate(own, day, days, "purchase", "view")
-    values["item_trend"] = trend(own, day, *INTERACTIONS)
+        values[f"{entity}_conversion_{days}d"] = rate(own, day, days, "purchase", "view")
+    values[f"{entity}_trend"] = trend(own, day, *INTERACTIONS)
     return values
+
+
+def count_item(own: Any, day: date) -> dict[str, float]:
+    known = own[0][1]["item_id"] in CATEGORIES
+    first_us = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 10**6 if known else 0
+    about = {"item_price": 100 if known else 0, "item_price_change": 0.0, "item_first_us": first_us}
+    return {**count_of_all("item", own, day), **about}
 
 
 def check_states(shop: Any, events: list[dict[str, Any]]) -> None:
@@ -228,6 +245,7 @@ def check_states(shop: Any, events: list[dict[str, Any]]) -> None:
                 int(end.timestamp()) * 1_000_000,
                 sequence_length=OVERRIDES["sequence_length"],
                 history_items=OVERRIDES["history_items"],
+                session_minutes=30,
             )
             fresh = [found for rows in views.values() for found in rows[day] if found["user_id"] == user]
             types = {event.event_type for event in by_day[day] if event.item_id}

@@ -14,6 +14,7 @@ from features.behaviour import behaviour
 from features.build import build
 from features.days import due
 from features.engine import connect
+from features.item_history import item_versions
 from infra.partitions import Span
 from infra.settings import Settings, load_settings
 
@@ -36,7 +37,7 @@ def seen(settings: Settings, shop_of: Any, event_of: Any) -> Any:
         ]
         shop_of(shop).publish(SPAN, events)
         with connect(shop) as connection:
-            found = behaviour(connection, shop, SPAN).to_pyarrow().to_pylist()
+            found = behaviour(connection, shop, SPAN, item_versions(connection, shop)).to_pyarrow().to_pylist()
         return {row["event_id"]: row["user_id"] for row in found}
 
     return read

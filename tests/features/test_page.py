@@ -20,7 +20,7 @@ def test_every_column_is_there_once_with_its_unit(tmp_path: Path, make_settings:
     page = features_page(settings)
     assert "| `purchase_spend_{2,14}d` | int64 | minor units of the currency | sum of price x quantity" in page
     assert "| `interest_5d` | list<float64> | weighted events | strength of each of these categories, half-" in page
-    assert "By `item_id`; a row holds 15 days; owner: penchant." in page
+    assert "By `item_id`; a row holds 36 days; owner: penchant." in page
     for view in views_of(settings):
         assert page.count(f"## {view.name}\n") == 1
         for column in view.columns:

@@ -72,6 +72,8 @@ def row_of_regular(settings: Settings) -> dict[str, Any]:
         "sequence_types": ["purchase"] * 4,
         "sequence_times_us": [lamp, lamp, lamp, clock],
         "sequence_dwell_ms": [0] * 4,
+        "sequence_gaps_us": [0, 0, 0, clock - lamp],
+        "sequence_session_starts": [1, 0, 0, 1],
         "history_items": ["i003", "i001"],
         "history_times": [1, 3],
         "history_purchases": [1, 3],

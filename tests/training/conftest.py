@@ -107,7 +107,7 @@ def replay(settings: Settings, log: Log, user_id: str, moment_us: int) -> UserSt
     # before the first day's end plus the lag nothing is known: all events are today's
     covered = max([starts[0], *(start for start in starts if start + lag <= moment_us)])
     own = [(at, event) for at, event in log.by_user[user_id] if at < moment_us]
-    lengths = {"sequence_length": settings.sequence_length, "history_items": settings.history_items}
+    lengths = {name: getattr(settings, name) for name in ("sequence_length", "history_items", "session_minutes")}
     empty = from_row(user_id, {}, settings.window_days, settings.half_life_days)
     before = [_live(event, log.categories) for at, event in own if at < covered]
     today = [_live(event, log.categories) for at, event in own if at >= covered]

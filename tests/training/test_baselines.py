@@ -37,7 +37,7 @@ def state(*bought: tuple[str, int]) -> UserState:
     empty = from_row("u", {}, WINDOWS, HALF_LIVES)
     kinds = dict(zip(WORDS.items, WORDS.item_categories, strict=True))
     events = [Live(item, kinds[item], "purchase", day * DAY_US) for item, day in bought]
-    return advance(empty, events, 100 * DAY_US, sequence_length=10, history_items=10)
+    return advance(empty, events, 100 * DAY_US, sequence_length=10, history_items=10, session_minutes=30)
 
 
 def test_popular_ranks_by_the_training_days() -> None:

@@ -107,7 +107,7 @@ def test_interest_rises_with_an_event_and_halves_after_a_half_life() -> None:
     empty = state()
     bought = Live("a", "lamps", "purchase", 10 * DAY_US)
     states = [
-        advance(empty, events, moment, sequence_length=9, history_items=9)
+        advance(empty, events, moment, sequence_length=9, history_items=9, session_minutes=30)
         for events, moment in (([], 10 * DAY_US), ([bought], 40 * DAY_US))
     ]
 
