@@ -24,7 +24,7 @@ from features.events.schema import (
     USER_ID,
 )
 from features.files import read_days
-from features.identities import tied
+from features.identities import known_by, tied
 from features.item_history import SINCE_US, UNTIL_US
 from infra.partitions import Span
 from infra.settings import Settings
@@ -36,7 +36,9 @@ SPEND: Final = "spend"
 ORDER: Final = (OCCURRED_US, SOURCE_POSITION, EVENT_ID)
 
 
-def behaviour(connection: Connection, settings: Settings, span: Span, versions: Table) -> Table:
+def behaviour(
+    connection: Connection, settings: Settings, span: Span, versions: Table, as_of_us: int | None = None
+) -> Table:
     """The published events of ``span``, computed once.
 
     Columns: ``day``, user (guests named where a login says who they are), session, item, ``category`` (of the
@@ -46,9 +48,10 @@ def behaviour(connection: Connection, settings: Settings, span: Span, versions: 
 
     Args:
         versions: ``features.item_history.item_versions``.
+        as_of_us: only what was known by this moment, microseconds since 1970 UTC; None: everything.
     """
-    events = read_days(connection, event_files(settings.lake, span), EVENT)
-    known = tied(connection, settings, span, events).mutate(**{OCCURRED_US: micros(_[OCCURRED_AT])})
+    events = known_by(read_days(connection, event_files(settings.lake, span), EVENT), as_of_us)
+    known = tied(connection, settings, span, events, as_of_us).mutate(**{OCCURRED_US: micros(_[OCCURRED_AT])})
     items = versions.select(ITEM_ID, SINCE_US, UNTIL_US, CATEGORY)
     as_it_was = (
         known[ITEM_ID] == items[ITEM_ID],

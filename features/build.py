@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
-from features.days import moments, require_closed, version, views_of
-from features.engine import DAY, Connection, Table, connect, table_of
+from features.days import mark_built, new_since, require_closed, version
+from features.engine import DAY, Connection, Table, connect, stored, table_of
 from features.events.schema import USER_ID
 from features.files import write_days
 from features.history import user_items
 from features.interest import user_interest, wanted
 from features.item_history import item_versions
+from features.knowledge import Knowledge, Pass
 from features.sequences import sequenced, user_sequence
-from features.tiles import read_tiles, write_tiles
+from features.tiles import SCHEMA, read_tiles, tiles, write_tiles
+from features.versions import changed, drop_others, moment_of, moments, revised_days
 from features.view import View
-from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
 from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
 from infra.partitions import Span, day_start
@@ -33,8 +37,11 @@ CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 Progress = Callable[[str, int, int], None]
 
 
-def build(settings: Settings, span: Span, progress: Progress | None = None) -> dict[str, Any]:
-    """Write the tiles and the rows of every view for every day of ``span``.
+def build(
+    settings: Settings, span: Span, progress: Progress | None = None, *, only_new: bool = False
+) -> dict[str, Any]:
+    """Write the tiles and the rows of every view for every day of ``span``, as they were first known, and what late
+    deliveries changed of them.
 
     Building again gives equal bytes. Days after ``span`` that are built already are left as they are:
     if its events changed, build through to the last one.
@@ -43,6 +50,8 @@ def build(settings: Settings, span: Span, progress: Progress | None = None) -> d
         settings: of the shop.
         span: closed days; everything before them is built (``features.days.unbuilt_through``).
         progress: called with what was done, and how many of how many steps are done.
+        only_new: leave what is built as it is where nothing but late rows came; everything is written again
+            where rows were taken back or the definitions of the features are others.
 
     Returns:
         ``rows`` by view (and ``tiles``), ``days``, ``seconds``.
@@ -52,67 +61,106 @@ def build(settings: Settings, span: Span, progress: Progress | None = None) -> d
     """
     started = time.perf_counter()
     require_closed(settings, span)
+    # before the events are read: what comes in between makes the day due again
+    versions = {day: version(settings, day) for day in span.days()}
+    knowledge = Knowledge(settings)
+    since_us = new_since(settings, knowledge, span) if only_new else None
+    passes = knowledge.passes(span, since_us)
     rows = dict.fromkeys((TILES, *(view.name for view in views_of(settings))), 0)
-    pieces = list(_pieces(span))
+    pieces = [piece for one in passes for piece in _pieces(one)]
     for at, piece in enumerate(pieces):
         with connect(settings) as connection:
-            for name, count in _build_piece(connection, settings, piece):
+            for name, count in _Build(connection, settings, knowledge, piece).written():
                 rows[name] += count
                 if progress:
                     place = at * len(rows) + list(rows).index(name) + 1
-                    progress(f"{name} {piece}", place, len(pieces) * len(rows))
+                    progress(f"{name} {piece.span}", place, len(pieces) * len(rows))
+    if since_us is None:
+        drop_others(settings, knowledge, span, passes)
+    mark_built(settings, versions)
     return {"rows": rows, "days": len(span), "seconds": round(time.perf_counter() - started, 3)}
 
 
-def _pieces(span: Span) -> Iterator[Span]:
-    start = span.start
-    while start < span.end:
-        end = min(start + timedelta(days=CHUNK_DAYS), span.end)
-        yield Span(start, end)
+def _pieces(one: Pass) -> Iterator[Pass]:
+    start = one.span.start
+    while start < one.span.end:
+        end = min(start + timedelta(days=CHUNK_DAYS), one.span.end)
+        yield replace(one, span=Span(start, end))
         start = end
 
 
-def _build_piece(connection: Connection, settings: Settings, span: Span) -> Iterator[tuple[str, int]]:
-    lake = settings.lake
-    # before the events are read: what comes in between makes the day due again
-    versions = {day: version(lake, day) for day in span.days()}
-    items = item_versions(connection, settings)
-    events = behaviour(connection, settings, span, items)
-    days = table_of(connection, moments(settings, span))
-    yield TILES, write_tiles(connection, settings, events, versions)
-    for view in views_of(settings):
-        rows = _rows(connection, settings, view, events, items, span)
-        yield view.name, _write(connection, settings, view, rows.inner_join(days, DAY), span)
+@dataclass(frozen=True)
+class _Build:
+    """One pass through some days on a connection of its own."""
 
+    connection: Connection
+    settings: Settings
+    knowledge: Knowledge
+    piece: Pass
 
-def _rows(connection: Connection, settings: Settings, view: View, events: Table, items: Table, span: Span) -> Table:
-    if view.name in CHAINED:
-        return _chained_rows(connection, settings, view, events, span)
-    tiles = read_tiles(connection, settings.lake, tiles_needed(span, settings.window_days))
-    if view.name == USER_WINDOWS:
-        return user_windows(connection, tiles, span, settings.window_days)
-    if view.name == CATEGORY_WINDOWS:
-        return category_windows(connection, tiles, span, settings.window_days)
-    return item_windows(connection, settings, tiles, items, span)
+    def written(self) -> Iterator[tuple[str, int]]:
+        """Write tiles and views: the name of each, and how many rows."""
+        connection, settings, span, as_of = self.connection, self.settings, self.piece.span, self.piece.as_of_us
+        items = item_versions(connection, settings, None if as_of is None else moment_of(as_of))
+        events = behaviour(connection, settings, span, items, as_of)
+        yield TILES, write_tiles(connection, settings, events, span)
+        days = table_of(connection, moments(settings, self.knowledge, self.piece))
+        seen = self._tiles(items)
+        for view in views_of(settings):
+            rows = self._rows(view, events, items, seen).inner_join(days, DAY)
+            yield view.name, self._write(view, rows.drop(f"{DAY}_right") if f"{DAY}_right" in rows.columns else rows)
 
+    def _rows(self, view: View, events: Table, items: Table, seen: Table) -> Table:
+        settings, span = self.settings, self.piece.span
+        if view.name in CHAINED:
+            return self._chained_rows(view, events)
+        if view.name == USER_WINDOWS:
+            return user_windows(self.connection, seen, span, settings.window_days)
+        if view.name == CATEGORY_WINDOWS:
+            return category_windows(self.connection, seen, span, settings.window_days)
+        return item_windows(self.connection, settings, seen, items, span)
 
-def _chained_rows(connection: Connection, settings: Settings, view: View, events: Table, span: Span) -> Table:
-    drop_checkpoints(settings.lake, view, span.start)
-    touched = sequenced(events) if view.name == USER_SEQUENCE else wanted(events)
-    states = states_before(connection, settings.lake, view, span.start, touched.select(USER_ID).distinct())
-    if view.name == USER_SEQUENCE:
-        return user_sequence(events, states, settings.sequence_length, settings.session_minutes)
-    if view.name == USER_ITEMS:
-        return user_items(events, states, settings.history_items)
-    origin = day_start(span.start, settings.zone)
-    return user_interest(events, states, round(origin.timestamp() * 1_000_000), settings.half_life_days)
+    def _tiles(self, items: Table) -> Table:
+        """The tiles that the windows need, as they were known; files hold them as they are known now."""
+        connection, settings, span, as_of = self.connection, self.settings, self.piece.span, self.piece.as_of_us
+        needed = list(tiles_needed(span, settings.window_days).days())
+        others = [
+            day
+            for day in needed
+            if day < span.start and as_of is not None and any(late > as_of for late in self.knowledge.late(day))
+        ]
+        table = read_tiles(connection, settings.lake, (day for day in needed if day not in others))
+        if not others:
+            return table
+        earlier = behaviour(connection, settings, Span(others[0], others[-1] + timedelta(days=1)), items, as_of)
+        again = tiles(earlier.filter(earlier[DAY].isin(others)), settings.session_minutes)
+        return stored(connection, table.union(again.select(*SCHEMA.names)))
 
+    def _chained_rows(self, view: View, events: Table) -> Table:
+        connection, settings, start = self.connection, self.settings, self.piece.span.start
+        drop_checkpoints(settings.lake, view, start)
+        touched = sequenced(events) if view.name == USER_SEQUENCE else wanted(events)
+        users = touched.select(USER_ID).distinct()
+        states = states_before(connection, settings.lake, view, start, users, self.piece.as_of_us)
+        if view.name == USER_SEQUENCE:
+            return user_sequence(events, states, settings.sequence_length, settings.session_minutes)
+        if view.name == USER_ITEMS:
+            return user_items(events, states, settings.history_items)
+        origin = day_start(start, settings.zone)
+        return user_interest(events, states, round(origin.timestamp() * 1_000_000), settings.half_life_days)
 
-def _write(connection: Connection, settings: Settings, view: View, rows: Table, span: Span) -> int:
-    lake = settings.lake
-    count = write_days(
-        connection, rows, view.schema, span.days(), lambda day: lake.feature(view.name, day), (view.entity,)
-    )
-    if view.name in CHAINED:
-        keep_checkpoint(connection, lake, view, span)
-    return count
+    def _write(self, view: View, rows: Table) -> int:
+        lake, span, late = self.settings.lake, self.piece.span, self.piece.late_us
+        revised = revised_days(self.knowledge, self.piece)
+        if late is not None and revised:
+            rows = changed(self.connection, lake, view, stored(self.connection, rows), revised, late)
+
+        def path_of(day: date) -> Path:
+            if day in revised and late is not None:
+                return lake.revision(view.name, day, moment_of(late))
+            return lake.feature(view.name, day)
+
+        count = write_days(self.connection, rows, view.schema, span.days(), path_of, (view.entity,), revised)
+        if view.name in CHAINED:
+            keep_checkpoint(self.connection, lake, view, span)
+        return count

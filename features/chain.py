@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-from ibis import _
 
 from features.engine import Connection, Table, batches, stored
 from features.events.schema import USER_ID
 from features.files import read_files, write_table
-from features.view import EVENT_TIMESTAMP, View
+from features.versions import known_by, newest
+from features.view import View
 from infra.lake import Lake, dated
 from infra.partitions import Span
 
@@ -27,10 +27,17 @@ CHECKPOINT_DAYS: Final = 30
 _KEPT: Final = 2
 
 
-def states_before(connection: Connection, lake: Lake, view: View, day: date, users: Table) -> Table:
-    """The last row before ``day`` of each of ``users`` (a table with their ids) that has one."""
-    rows = read_files(connection, _files(lake, view, day), view.schema)
-    return stored(connection, _last(rows.semi_join(users, USER_ID)))
+def states_before(
+    connection: Connection, lake: Lake, view: View, day: date, users: Table, as_of_us: int | None = None
+) -> Table:
+    """The last row before ``day`` of each of ``users`` (a table with their ids) that has one.
+
+    Args:
+        as_of_us: as known by this moment, microseconds since 1970 UTC; None: as known now.
+    """
+    files = _files(lake, view, day) if as_of_us is None else _daily(lake, view, date.min, day)
+    rows = known_by(read_files(connection, files, view.schema), as_of_us)
+    return stored(connection, newest(rows.semi_join(users, USER_ID), USER_ID))
 
 
 def drop_checkpoints(lake: Lake, view: View, day: date) -> None:
@@ -45,21 +52,20 @@ def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span) 
     files = _files(lake, view, span.end)
     if len(files) <= CHECKPOINT_DAYS:
         return
-    rows = _last(read_files(connection, files, view.schema)).order_by(USER_ID)
+    rows = newest(read_files(connection, files, view.schema), USER_ID).order_by(USER_ID)
     content = pa.Table.from_batches(batches(connection, rows)).cast(view.schema)
     write_table(content, lake.checkpoint(view.name, span.end - timedelta(days=1)))
     for _known, path in dated(lake.checkpoint_folder(view.name))[:-_KEPT]:
         path.unlink()
 
 
-def _last(rows: Table) -> Table:
-    newest = rows.group_by(USER_ID).agg(**{EVENT_TIMESTAMP: _[EVENT_TIMESTAMP].max()})
-    return rows.semi_join(newest, (USER_ID, EVENT_TIMESTAMP))
-
-
 def _files(lake: Lake, view: View, day: date) -> list[Path]:
     """The last checkpoint before ``day``, if there is one, and the files from there up to ``day``."""
     saved = [(known, path) for known, path in dated(lake.checkpoint_folder(view.name)) if known < day][-1:]
     since = saved[0][0] if saved else date.min
-    daily = [path for known, path in dated(lake.feature_folder(view.name)) if since < known < day]
-    return [path for _known, path in saved] + daily
+    return [path for _known, path in saved] + _daily(lake, view, since, day)
+
+
+def _daily(lake: Lake, view: View, after: date, before: date) -> list[Path]:
+    """The files of days between two, of all versions."""
+    return [path for day, path in dated(lake.feature_folder(view.name)) if after < day < before]

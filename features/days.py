@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
 
-import pyarrow as pa
-
-from features.engine import DAY
-from features.files import note_of
-from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
-from features.views import views
-from features.window_views import horizon_days
+from features.knowledge import Knowledge, microseconds
+from features.views import views_of
 from infra.errors import FeatureError
-from infra.lake import Lake, dated, read_json
-from infra.partitions import Span, day_end
+from infra.lake import Lake, dated, read_json, write_json
+from infra.partitions import Span
 from infra.settings import Settings
 
 _SHOWN: Final = 10
-_READ: Final = ("rows", "digest", "known_at", "deliveries")
-_MOMENT: Final = pa.timestamp("us", tz="UTC")
-
-
-def views_of(settings: Settings) -> tuple[View, ...]:
-    """The feature views with the lengths and half-lives of the settings."""
-    return views(settings.window_days, settings.half_life_days)
+_READ: Final = ("rows", "digest", "closed_at", "known_at", "known", "deliveries")
+#: Settings that features follow.
+_FOLLOWED: Final = ("sequence_length", "session_minutes", "history_items", "tie_backwards", "timezone")
+#: Raised when features are computed otherwise than before: every day is built again then.
+COMPUTED: Final = 2
 
 
 def built_days(settings: Settings) -> list[date]:
@@ -47,7 +41,7 @@ def due(settings: Settings, span: Span) -> Span:
     """What must be built to have ``span``: also closed days before it that nobody has built, days whose events
     changed since (a late row, a delivery that came again), and every day that was built after one of these.
 
-    Whether they changed is told by the version that the tiles, the first thing that is built of a day, are noted with.
+    Whether they changed is told by what is noted of a day once all of its features are built.
     """
     start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
     built = built_days(settings)
@@ -61,18 +55,63 @@ def due(settings: Settings, span: Span) -> Span:
 
 
 def changed_days(settings: Settings) -> list[date]:
-    """Built days whose events are not those that they were built from, in order."""
-    lake = settings.lake
-    return [day for day in built_days(settings) if note_of(lake.tiles(day)) != version(lake, day)]
+    """Built days whose events are not those that they were built from, or that were built otherwise, in order."""
+    return [day for day in built_days(settings) if _built(settings.lake, day) != version(settings, day)]
 
 
-def version(lake: Lake, day: date) -> str:
-    """A digest of what the features read of a closed day: its rows, since when they are known, who brought them.
-
-    In which files they lie does not matter.
+def version(settings: Settings, day: date) -> dict[str, Any]:
+    """What the features of a closed day are made from: its rows, since when they are known, who brought them, and
+    by which definitions. In which files the rows lie does not matter.
     """
-    partition = read_json(lake.partition(day))
-    return hashlib.sha256(json.dumps([partition.get(name) for name in _READ]).encode()).hexdigest()
+    partition = read_json(settings.lake.partition(day))
+    return {**{name: partition.get(name) for name in _READ}, "definitions": _definitions(settings)}
+
+
+def mark_built(settings: Settings, versions: Mapping[date, Mapping[str, Any]]) -> None:
+    """Note what the features of some days were made from, once all of them are written."""
+    for day, made_from in versions.items():
+        if _built(settings.lake, day) != made_from:
+            write_json(settings.lake.built(day), made_from)
+
+
+def new_since(settings: Settings, knowledge: Knowledge, span: Span) -> int | None:
+    """From when on what is known of ``span`` is not built yet, microseconds since 1970 UTC.
+
+    None: something that was built was taken back, or is defined otherwise; so everything has to be built again.
+    """
+    built, moments = set(built_days(settings)), []
+    for day in span.days():
+        was, now = _built(settings.lake, day), version(settings, day)
+        if day not in built or was is None:
+            moments.append(knowledge.closed[day])
+        elif was != now:
+            added = _added(was, now)
+            if not added:
+                return None
+            moments += added
+    return min(moments, default=max(knowledge.closed.values(), default=0) + 1)
+
+
+def _added(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[int]:
+    """What came to a day since it was built, if that is all that changed; else nothing."""
+    before, after = was.get("known") or [], now.get("known") or []
+    if after[: len(before)] != before or any(was.get(name) != now.get(name) for name in ("definitions", "closed_at")):
+        return []
+    return [microseconds(entry["at"]) for entry in after[len(before) :]]
+
+
+def _built(lake: Lake, day: date) -> dict[str, Any] | None:
+    path = lake.built(day)
+    return dict(read_json(path)) if path.exists() else None
+
+
+def _definitions(settings: Settings) -> str:
+    """A digest of how features are computed: the views with their lengths, and the settings that they follow."""
+    views = [
+        (view.name, [(one.name, one.kind, one.description) for one in view.features]) for view in views_of(settings)
+    ]
+    followed = [str(getattr(settings, name)) for name in _FOLLOWED]
+    return hashlib.sha256(json.dumps([COMPUTED, views, followed]).encode()).hexdigest()
 
 
 def require_closed(settings: Settings, span: Span) -> None:
@@ -95,32 +134,6 @@ def require_closed(settings: Settings, span: Span) -> None:
             f"{span.start - timedelta(days=1)} are not built.",
             f"Build the span {due.start}..{span.end} instead.",
         )
-
-
-def moments(settings: Settings, span: Span) -> pa.Table:
-    """For each day of ``span`` the T of its rows and the moment since when they could be known.
-
-    A row holds what up to ``max(window_days, late_days)`` days brought, so it is known when the last
-    of their partitions is, and never before T: a late delivery makes the rebuilt rows of later days
-    as young as itself.
-    """
-    back = timedelta(days=max(horizon_days(settings.window_days), settings.late_days))
-    ahead = timedelta(days=1 if settings.tie_backwards else 0)
-    closed = set(settings.lake.closed_days())
-    spanned = Span(span.start - back, span.end + ahead)
-    known = {day: known_at(settings.lake, day) for day in spanned.days() if day in closed}
-    rows = []
-    for day in span.days():
-        end = day_end(day, settings.zone)
-        before = (moment for other, moment in known.items() if day - back <= other <= day + ahead)
-        rows.append({DAY: day, EVENT_TIMESTAMP: end, CREATED_TIMESTAMP: max(end, *before)})
-    fields = [(DAY, pa.date32()), (EVENT_TIMESTAMP, _MOMENT), (CREATED_TIMESTAMP, _MOMENT)]
-    return pa.Table.from_pylist(rows, pa.schema(fields))
-
-
-def known_at(lake: Lake, day: date) -> datetime:
-    """Since when the partition of the closed ``day`` is known as it is now, UTC."""
-    return datetime.fromisoformat(read_json(lake.partition(day))["known_at"]).astimezone(UTC)
 
 
 def _names(days: list[date]) -> str:

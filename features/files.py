@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,6 @@ from features.engine import DAY, Connection, Table, batches, table_of
 from infra.lake import written_aside
 
 _FOLDER: Final = "dt"
-_NOTE: Final = b"penchant.note"
 
 
 def read_files(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
@@ -37,16 +35,10 @@ def read_days(connection: Connection, files: Iterable[Path], schema: pa.Schema) 
     return table.select(*schema.names, **{DAY: table[_FOLDER].cast("date")})
 
 
-def write_table(content: pa.Table, path: Path, note: str = "") -> None:
-    """Write aside and rename: equal content and note (``note_of``) give equal bytes."""
-    noted = content.replace_schema_metadata({_NOTE: note}) if note else content
+def write_table(content: pa.Table, path: Path) -> None:
+    """Write aside and rename: equal content gives equal bytes."""
     with written_aside(path) as aside:
-        pq.write_table(noted, aside, compression="zstd")
-
-
-def note_of(path: Path) -> str:
-    """What a file was written with as its note; empty: nothing."""
-    return ((pq.read_schema(path).metadata or {}).get(_NOTE) or b"").decode()
+        pq.write_table(content, aside, compression="zstd")
 
 
 def write_days(
@@ -56,28 +48,31 @@ def write_days(
     days: Iterable[date],
     path_of: Callable[[date], Path],
     order: Sequence[str],
-    notes: Mapping[date, str] = MappingProxyType({}),
+    only_with_rows: Container[date] = (),
 ) -> int:
     """Write the rows of ``expression`` into one file per day, empty ones too, and count them.
 
     Args:
         expression: the columns of ``schema`` and ``day``; days outside ``days`` must not occur.
         order: columns that order the rows of a day without ties, so that a re-run gives equal bytes.
-        notes: what the files of some days are to be noted with.
+        only_with_rows: days that get no file without rows.
     """
 
-    def write(content: pa.Table, day: date) -> None:
-        write_table(content, path_of(day), notes.get(day, ""))
+    def write_empty(day: date) -> None:
+        if day in only_with_rows:
+            path_of(day).unlink(missing_ok=True)
+        else:
+            write_table(schema.empty_table(), path_of(day))
 
     waiting = iter(days)
     rows = 0
     for day, content in _by_day(batches(connection, expression.order_by(DAY, *order)), schema):
         for empty in iter(waiting.__next__, day):
-            write(schema.empty_table(), empty)
-        write(content, day)
+            write_empty(empty)
+        write_table(content, path_of(day))
         rows += content.num_rows
     for empty in waiting:
-        write(schema.empty_table(), empty)
+        write_empty(empty)
     return rows
 
 

@@ -16,7 +16,16 @@ from ibis import _
 
 from features.engine import DAY, Connection, Table, micros, stored
 from features.events.log import published_files
-from features.events.schema import EVENT, EVENT_ID, EVENT_TYPE, OCCURRED_AT, SESSION_ID, SOURCE_POSITION, USER_ID
+from features.events.schema import (
+    EVENT,
+    EVENT_ID,
+    EVENT_TYPE,
+    INGESTED_AT,
+    OCCURRED_AT,
+    SESSION_ID,
+    SOURCE_POSITION,
+    USER_ID,
+)
 from features.files import read_days
 from infra.partitions import Span
 from infra.settings import Settings
@@ -33,10 +42,19 @@ def reach(settings: Settings, span: Span) -> Span:
     return Span(span.start - timedelta(days=1), span.end + after)
 
 
-def tied(connection: Connection, settings: Settings, span: Span, events: Table) -> Table:
-    """``events`` of ``span`` (with ``day`` and the columns of ``EVENT``), guests named where a login says so."""
+def known_by(events: Table, as_of_us: int | None) -> Table:
+    """Those of ``events`` that were known by a moment, microseconds since 1970 UTC; None: all."""
+    return events if as_of_us is None else events.filter(micros(_[INGESTED_AT]) <= as_of_us)
+
+
+def tied(connection: Connection, settings: Settings, span: Span, events: Table, as_of_us: int | None) -> Table:
+    """``events`` of ``span`` (with ``day`` and the columns of ``EVENT``), guests named where a login says so.
+
+    Args:
+        as_of_us: only logins that were known by this moment, microseconds since 1970 UTC; None: all.
+    """
     files = published_files(settings.lake, reach(settings, span))
-    logins = read_days(connection, files, EVENT).filter(
+    logins = known_by(read_days(connection, files, EVENT), as_of_us).filter(
         _[EVENT_TYPE] == LOGIN, _[USER_ID].notnull(), _[SESSION_ID].notnull()
     )
     logins = stored(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import duckdb
@@ -36,14 +37,18 @@ _FOR_EVER: Final = 1 << 62
 _VALUES: Final = (TITLE, CATEGORY, BRAND, PRICE)
 
 
-def item_history(settings: Settings) -> pa.Table:
+def item_history(settings: Settings, as_of: datetime | None = None) -> pa.Table:
     """Versions of all items that published deliveries named, by item and time (schema ``ITEM_HISTORY``).
 
     A column that a version does not say keeps its value. A version takes effect when it says, and no earlier
     than the first day that its delivery was for: what is told late leaves closed days as they were. Before its
     first version an item is what that version says.
+
+    Args:
+        as_of: leave out deliveries that came later, but for those of a bulk history; None: all.
     """
-    files = [(manifest, settings.lake.items(manifest.delivery_id)) for manifest in published(settings.lake)]
+    told = [one for one in published(settings.lake) if as_of is None or one.bulk or one.delivered_at <= as_of]
+    files = [(manifest, settings.lake.items(manifest.delivery_id)) for manifest in told]
     files = [(manifest, path) for manifest, path in files if path.exists()]
     if not files:
         return ITEM_HISTORY.empty_table()
@@ -77,9 +82,9 @@ def item_history(settings: Settings) -> pa.Table:
     return table.cast(ITEM_HISTORY)
 
 
-def item_versions(connection: Connection, settings: Settings) -> Table:
+def item_versions(connection: Connection, settings: Settings, as_of: datetime | None = None) -> Table:
     """``item_history`` as a table of the connection."""
-    return table_of(connection, item_history(settings))
+    return table_of(connection, item_history(settings, as_of))
 
 
 def _row(settings: Settings, manifest: Manifest, path: object) -> tuple[str, object, object]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from features.days import views_of
 from features.view import Feature, View
+from features.views import views_of
 from infra.settings import Settings
 
 _HEAD: Final = """# Features

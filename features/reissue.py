@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.days import built_days, changed_days
+from features.versions import files_of
 from features.view import CREATED_TIMESTAMP
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
 from features.window_views import horizon_days
@@ -45,8 +46,13 @@ class Watch:
         return [day for day in self.days if day in self.held or self._differs(day)]
 
     def _differs(self, day: date) -> bool:
-        pairs = ((self.kept / f"{view}-{day}", self.settings.lake.feature(view, day)) for view in _CHAINED)
-        return any(not _agree(old, new) for old, new in pairs)
+        return any(self._other(view, day) for view in _CHAINED)
+
+    def _other(self, view: str, day: date) -> bool:
+        """Whether a view's rows of a day, or later versions of them, are not what they were."""
+        now = {path.name: path for path in files_of(self.settings.lake, view, Span.of_day(day))}
+        before = {path.name: path for path in (self.kept / view).glob(f"dt={day}.*")}
+        return now.keys() != before.keys() or any(not _agree(before[name], path) for name, path in now.items())
 
 
 @contextmanager
@@ -57,10 +63,11 @@ def watching(settings: Settings, own: Span, whole: Span) -> Iterator[Watch]:
     changed = changed_days(settings)
     held = frozenset(day for day in days if any(other <= day < other + window for other in changed))
     with spilling(settings) as folder:
-        for day in days:
-            for view in _CHAINED:
+        for view in _CHAINED:
+            (folder / view).mkdir()
+            for path in (path for day in days for path in files_of(settings.lake, view, Span.of_day(day))):
                 # a build replaces files, so a second name keeps the old one without a copy
-                os.link(settings.lake.feature(view, day), folder / f"{view}-{day}")
+                os.link(path, folder / view / path.name)
         yield Watch(settings, held, folder, days)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
@@ -71,12 +71,12 @@ def tiles(events: Table, session_minutes: int) -> Table:
     )
 
 
-def write_tiles(connection: Connection, settings: Settings, events: Table, versions: Mapping[date, str]) -> int:
-    """Write the tiles of every day of ``versions``, noted with the version of its partition, and count them."""
+def write_tiles(connection: Connection, settings: Settings, events: Table, span: Span) -> int:
+    """Write the tiles of every day of ``span``, and count them."""
     rows = tiles(events, settings.session_minutes)
-    return write_days(connection, rows, SCHEMA, versions, settings.lake.tiles, KEYS, versions)
+    return write_days(connection, rows, SCHEMA, span.days(), settings.lake.tiles, KEYS)
 
 
-def read_tiles(connection: Connection, lake: Lake, span: Span) -> Table:
-    """The tiles of ``span``; days before the first partition have none."""
-    return read_files(connection, (path for path in map(lake.tiles, span.days()) if path.exists()), SCHEMA)
+def read_tiles(connection: Connection, lake: Lake, days: Iterable[date]) -> Table:
+    """The tiles of ``days``; days before the first partition have none."""
+    return read_files(connection, (path for path in map(lake.tiles, days) if path.exists()), SCHEMA)

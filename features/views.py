@@ -12,6 +12,7 @@ from typing import Final
 from features.events.schema import USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, Feature, View
 from features.window_views import category_windows_view, item_windows_view, user_windows_view
+from infra.settings import Settings
 
 SERVICE: Final = "interest_v1"
 
@@ -41,6 +42,11 @@ def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tupl
         item_windows_view(window_days),
         category_windows_view(window_days),
     )
+
+
+def views_of(settings: Settings) -> tuple[View, ...]:
+    """The feature views with the lengths and half-lives of the settings."""
+    return views(settings.window_days, settings.half_life_days)
 
 
 def interest_column(half_life: int) -> str:

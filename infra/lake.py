@@ -15,7 +15,9 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     manifests/<delivery>.json             published deliveries: the accounting
     partitions/D.json                     closed days: rows, mix, known_at, deliveries, and the files that readers take
     tiles/dt=D.parquet                    user x item x behaviour x day
-    features/<view>/dt=D.parquet          rows of a feature view whose content changed on D
+    features/<view>/dt=D.parquet          rows of a feature view whose content changed on D, as they were first known
+    features/<view>/dt=D.known=K.parquet  those of them that were others after a late delivery, known from K on
+    built/D.json                          what the features of a day were made from
     checkpoints/<view>/dt=D.parquet       the last row of every user through D, so that few files are read
     spill/                                what DuckDB cannot hold in memory; nothing of it lasts
     snapshots/<id>/                       point-in-time training sets
@@ -32,7 +34,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,12 @@ class Lake:
     def feature(self, view: str, day: date) -> Path:
         return self.feature_folder(view) / f"dt={day}.parquet"
 
+    def revision(self, view: str, day: date, known_at: datetime) -> Path:
+        return self.feature_folder(view) / f"dt={day}.known={known_at:%Y%m%dT%H%M%S%f}Z.parquet"
+
+    def built(self, day: date) -> Path:
+        return self.root / "built" / f"{day}.json"
+
     def checkpoint_folder(self, view: str) -> Path:
         return self.root / "checkpoints" / view
 
@@ -155,8 +163,8 @@ def day_named(name: str) -> date | None:
 
 
 def dated(folder: Path) -> list[tuple[date, Path]]:
-    """The files ``dt=D.parquet`` in ``folder`` with their days, in order."""
-    return sorted((date.fromisoformat(path.stem.removeprefix("dt=")), path) for path in folder.glob("dt=*.parquet"))
+    """The files ``dt=D.parquet`` in ``folder``, and revisions of them, with their days, in order."""
+    return sorted((date.fromisoformat(path.name[3:13]), path) for path in folder.glob("dt=*.parquet"))
 
 
 @contextmanager

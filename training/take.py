@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
-from itertools import accumulate
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import pyarrow as pa
 from features.behaviour import behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
-from features.days import known_at
 from features.engine import batches, connect
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.item_history import item_versions
+from features.knowledge import Knowledge
 from features.state import UserState, advance, from_row
 from features.view import EVENT_TIMESTAMP
 from infra.errors import TrainingError
@@ -111,8 +110,8 @@ class _Horizon:
         days = list(span.days())
         self._settings = settings
         self._starts = [start_us(day, settings) for day in [*days, span.end]]
-        # a day counts as known when it and all before it are
-        self._known = list(accumulate((_us(known_at(settings.lake, day)) for day in days), max))
+        closed = Knowledge(settings).closed
+        self._known = [closed[day] for day in days]
 
     def of(self, base: UserState, moment_us: int) -> int:
         """Microseconds since 1970 UTC: the end of the last day known at the moment, or of the row's last event."""
@@ -140,7 +139,3 @@ def _item_stats(settings: Settings, days: list[date]) -> pa.Table:
 def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:
     for batch in table.to_batches(max_chunksize=1000):
         yield from batch.to_pylist()
-
-
-def _us(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -21,7 +21,7 @@ def build(settings: Settings, span: Span) -> dict[str, Any]:
 
     whole = due(settings, span)
     with watching(settings, span, whole) as watch:
-        built = build_views(settings, whole, progress=lambda what, n, m: print(f"{n} of {m}: {what}"))
+        built = build_views(settings, whole, lambda what, n, m: print(f"{n} of {m}: {what}"), only_new=True)
         again = [str(day) for day in watch.reissued()]
     return {"start": str(whole.start), "end": str(whole.end), **built, "reissued": again}
 

@@ -2,7 +2,9 @@
 
 ``partitions/D.json`` has ``day``, ``closed`` (rows, empty, skipped), ``reason``, ``rows``, ``users``
 (distinct, guests not counted), ``guests`` (rows without a user), ``mix`` (event type -> rows),
-``digest`` (of the rows, whatever files they lie in), ``known_at`` (the latest knowledge time in it),
+``digest`` (of the rows, whatever files they lie in), ``closed_at`` (since when the day was closed),
+``known_at`` (the latest knowledge time in it), ``known`` (each knowledge time, with its rows and their digest; a
+delivery that brought none, too),
 ``deliveries`` (all that brought something), ``files`` (names of those that readers take: of one
 delivery each, or merged from several), ``by_source`` (source -> the figures of ``day_figures``) and ``gate``
 (delivery -> verdict, null where the gate was left out).
@@ -77,7 +79,9 @@ def _partition(
         "users": total["users"] if total else 0,
         "guests": total["guests"] if total else 0,
         "mix": total["mix"] if total else {},
+        "closed_at": min(_known_since(settings, day, found) for found in _closing(day, manifests)).isoformat(),
         "known_at": _known_at(settings, day, total, manifests).isoformat(),
+        "known": _known(total, manifests),
         "deliveries": files.deliveries,
         "files": [path.name for path in files.files],
         "by_source": dict(by_source),
@@ -99,7 +103,34 @@ def _closed(total: Row | None, day: date, manifests: list[Manifest]) -> tuple[Cl
 
 def _known_at(settings: Settings, day: date, total: Row | None, manifests: list[Manifest]) -> datetime:
     if total is not None:
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=total["known"])
-    if any(manifest.bulk for manifest in manifests):
+        return _moment(max(total["known"]))
+    return max(_known_since(settings, day, manifest) for manifest in manifests)
+
+
+def _known_since(settings: Settings, day: date, manifest: Manifest) -> datetime:
+    if manifest.bulk:
         return day_end(day, settings.zone) + timedelta(minutes=settings.history_lag_minutes)
-    return max(manifest.delivered_at for manifest in manifests)
+    return manifest.delivered_at
+
+
+def _closing(day: date, manifests: list[Manifest]) -> list[Manifest]:
+    """The deliveries that closed the day; what came before any of them was early."""
+    return [manifest for manifest in manifests if manifest.closes and day in manifest.span] or manifests
+
+
+def _known(total: Row | None, manifests: list[Manifest]) -> list[dict[str, Any]]:
+    rows = total["known"] if total is not None else {}
+    silent = {_microseconds(manifest.delivered_at) for manifest in manifests if not manifest.bulk} - set(rows)
+    found = {**rows, **dict.fromkeys(silent, (0, NO_ROWS))}
+    return [
+        {"at": _moment(moment).isoformat(), "rows": found[moment][0], "digest": found[moment][1]}
+        for moment in sorted(found)
+    ]
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

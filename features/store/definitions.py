@@ -9,10 +9,9 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueT
 from feast.data_format import ParquetFormat
 from feast.types import Array, Float64, Int64, String
 
-from features.days import views_of
 from features.events.schema import CATEGORY, ITEM_ID, USER_ID
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
-from features.views import SERVICE
+from features.views import SERVICE, views_of
 from infra.lake import Lake
 from infra.settings import Settings
 

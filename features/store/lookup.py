@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import catalogue
-from features.days import views_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.store.materialise import materialised_through
 from features.store.repository import open_store
 from features.view import View
-from features.views import SERVICE
+from features.views import SERVICE, views_of
 from features.window_views import ITEM_WINDOWS
 from infra.settings import Settings
 from infra.valkey import valkey

@@ -12,7 +12,6 @@ import pyarrow as pa
 from ibis import _
 
 from features.catalogue import catalogue
-from features.days import views_of
 from features.engine import Connection, Table, connect, default_engine, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
@@ -20,7 +19,7 @@ from features.inputs import stat_columns
 from features.store.lookup import ItemStats
 from features.store.repository import open_store
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
-from features.views import SERVICE
+from features.views import SERVICE, views_of
 from features.window_views import ITEM_WINDOWS
 from infra.errors import FeatureError
 from infra.lake import dated
@@ -102,13 +101,14 @@ def _rows_since(connection: Connection, settings: Settings, view: View, first: d
 def _effective(rows: Table, names: list[str]) -> Table:
     """Rows that are ever the last one known, each with the moment from which on it is.
 
-    A row is known at max(T, knowledge time). One that became known only after a later row did is never
-    looked at; the others become known in the order of their T.
+    A row is known at max(T, knowledge time). One that became known only after a later row did, or a later version
+    of its own, is never looked at; the others become known in the order of their T, and of their versions.
     """
     known = rows.select(
         ITEM_ID, EVENT_TIMESTAMP, *names, **{_KNOWN: ibis.greatest(rows[EVENT_TIMESTAMP], rows[CREATED_TIMESTAMP])}
     )
-    later = ibis.window(group_by=ITEM_ID, order_by=ibis.desc(EVENT_TIMESTAMP), preceding=(None, 1))
+    newest_first = (ibis.desc(EVENT_TIMESTAMP), ibis.desc(_KNOWN))
+    later = ibis.window(group_by=ITEM_ID, order_by=newest_first, preceding=(None, 1))
     marked = known.mutate(**{_REPLACED: _[_KNOWN].min().over(later)})
     return marked.filter(_[_REPLACED].isnull() | (_[_KNOWN] < _[_REPLACED])).drop(_REPLACED)
 

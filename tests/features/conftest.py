@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from features.events.manifest import Manifest
 from features.events.schema import EVENT, ITEM
-from infra.lake import write_json
+from features.versions import files_of
+from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end, day_of, day_start
 from infra.settings import Settings
 
@@ -65,8 +67,14 @@ class Shop:
         ).write(self.lake.manifest(delivery))
 
     def rows(self, view: str, span: Span) -> dict[date, list[dict[str, Any]]]:
-        """The rows of a view by day."""
+        """The rows of a view by day, as they were first known."""
         return {day: pq.read_table(self.lake.feature(view, day)).to_pylist() for day in span.days()}
+
+    def versions(self, view: str, day: date) -> list[dict[str, Any]]:
+        """All versions of a view's rows of a day, those of one entity in the order in which they became known."""
+        rows = [row for path in files_of(self.lake, view, Span.of_day(day)) for row in pq.read_table(path).to_pylist()]
+        entity = next(iter(rows[0])) if rows else ""
+        return sorted(rows, key=lambda row: (row[entity], row["created_timestamp"]))
 
     def bytes_of(self, *names: str) -> dict[str, bytes]:
         """The files below folders of the lake, by path."""
@@ -74,6 +82,7 @@ class Shop:
         return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in found}
 
     def _close(self, day: date, rows: list[Event], delivery: str, lag: timedelta) -> None:
+        """Close a day, or add to a closed one what another delivery brings late."""
         known = day_end(day, self.settings.zone) + lag
         common = {
             "ingested_at": known,
@@ -84,8 +93,20 @@ class Shop:
         }
         table = pa.Table.from_pylist([{**common, **event} for event in rows], EVENT)
         self._write(table, self.lake.events(day, delivery))
-        marker = {"day": str(day), "rows": len(rows), "known_at": known.isoformat(), "deliveries": [delivery]}
-        write_json(self.lake.partition(day), marker)
+        path = self.lake.partition(day)
+        before = read_json(path) if path.exists() else {}
+        told = {"at": known.isoformat(), "rows": len(rows), "digest": "+".join(event["event_id"] for event in rows)}
+        others = [entry for entry in before.get("known", []) if entry["at"] != told["at"]]
+        marker = {
+            "day": str(day),
+            "rows": sum(entry["rows"] for entry in [*others, told]),
+            "mix": {**before.get("mix", {}), **Counter(event["event_type"] for event in rows)},
+            "closed_at": before.get("closed_at", told["at"]),
+            "known_at": max(told["at"], before.get("known_at", told["at"])),
+            "known": sorted([*others, told], key=lambda entry: entry["at"]),
+            "deliveries": sorted({*before.get("deliveries", []), delivery}),
+        }
+        write_json(path, marker)
 
     def _write(self, table: pa.Table, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,9 @@ import pytest
 from features import build as building
 from features import chain
 from features.build import build
-from features.days import built_days, due, unbuilt_through, views_of
+from features.days import built_days, due, unbuilt_through
 from features.state import Live, advance, from_row
+from features.views import views_of
 from infra.errors import FeatureError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
@@ -75,11 +76,17 @@ def test_whether_a_day_changed_is_told_by_its_content(shop: Any, what: str) -> N
     assert due(settings, last) == Span(second, SPAN.end)
 
 
-def test_a_day_that_was_built_before_versions_were_noted_is_due(shop: Any) -> None:
+def test_a_day_of_which_nothing_is_noted_is_due(shop: Any) -> None:
+    """A build that was cut short, or of before it was noted what a day was made from."""
     build(shop.settings, SPAN)
-    tiles = shop.lake.tiles(START)
-    pq.write_table(pq.read_table(tiles).replace_schema_metadata(None), tiles)
+    shop.lake.built(START).unlink()
     assert due(shop.settings, Span.of_day(START)) == SPAN
+
+
+def test_a_day_is_due_when_features_are_defined_otherwise(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    longer = shop.settings.model_copy(update={"session_minutes": 45})
+    assert due(longer, Span.of_day(START)) == SPAN
 
 
 def test_a_day_that_comes_after_later_ones_is_due_with_them(shop: Any) -> None:
@@ -186,11 +193,11 @@ def test_days_that_are_closed_but_not_built_are_named(shop: Any) -> None:
         build(shop.settings, Span.of_day(START + timedelta(days=3)))
 
 
-def test_a_row_is_known_when_its_last_delivery_was(shop: Any) -> None:
-    """A late delivery for the first day makes the rows of the following days as young as itself."""
+def test_a_row_is_known_when_all_days_before_it_were_closed(shop: Any) -> None:
+    """A first day that was closed late makes the rows of the following days as young as itself."""
     late = datetime(2010, 2, 3, 12, tzinfo=UTC)
     marker = shop.lake.partition(START)
-    write_json(marker, {**read_json(marker), "known_at": late.isoformat()})
+    write_json(marker, {**read_json(marker), "closed_at": late.isoformat(), "known": []})
     build(shop.settings, SPAN)
     rows = shop.rows("user_windows", SPAN)
     for day, found in rows.items():

@@ -18,10 +18,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from features.build import build
-from features.days import views_of
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
 from features.state import Live, UserState, advance, from_row
-from features.views import SEQUENCED
+from features.views import SEQUENCED, views_of
 from features.window_views import INTERACTIONS, RATES, TREND_DAYS, WINDOW_BEHAVIOURS, measures
 from infra.partitions import Span, day_end, day_of
 from infra.settings import Settings

@@ -125,10 +125,10 @@ def test_backwards_a_day_is_built_again_when_the_next_one_names_its_guests(
     first, second = Span.of_day(DAY), Span.of_day(DAY + timedelta(days=1))
     shop.publish(first, [event_of(back, DAY, 23 * HOUR, event_id="guest", user_id=None, session_id="s")])
     build(back, due(back, first))
-    assert shop.rows("user_windows", first)[DAY] == []
+    assert shop.versions("user_windows", DAY) == []
     shop.publish(second, [event_of(back, second.start, HOUR, event_id="login", **login("ann"))], delivery="d2")
     build(back, due(back, second))
-    [row] = shop.rows("user_windows", first)[DAY]
+    [row] = shop.versions("user_windows", DAY)
     assert row["user_id"] == "ann"
     known = {row["created_timestamp"] for row in shop.rows("user_windows", second)[second.start]}
     assert {row["created_timestamp"]} == known  # nobody could know before the second day was delivered

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from features.days import views_of
 from features.page import features_page
+from features.views import views_of
 from infra.settings import PROJECT
 
 

@@ -69,7 +69,7 @@ def test_days_beyond_every_window_stay_as_they_are(shop: Settings) -> None:
     deliver(shop, old, rows(old) + f"carl,j,view,{old.start} 11:00:00\n")
     built = steps.build(shop, old)
     assert built["end"] == str(HISTORY.end)
-    assert built["reissued"] == [str(old.start + timedelta(days=offset)) for offset in range(1, 7)]
+    assert built["reissued"] == [str(old.start + timedelta(days=offset)) for offset in range(1, 35)]
 
 
 def test_a_late_row_of_a_regular_changes_every_sequence_that_still_holds_it(shop: Settings) -> None:

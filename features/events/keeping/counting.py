@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,24 +44,36 @@ def rows_and_digest(connection: duckdb.DuckDBPyConnection, events: str) -> tuple
 
 
 def count_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[date, Row]:
-    """Per day with rows: ``rows``, ``users`` (distinct), ``guests``, ``mix`` (event type -> rows), ``known`` (the
-    latest knowledge time, microseconds since 1970 UTC) and ``digest``.
+    """Per day with rows: ``rows``, ``users`` (distinct), ``guests``, ``mix`` (event type -> rows), ``digest``, and
+    ``known``: by knowledge time (microseconds since 1970 UTC, in order) the rows and their digest.
 
     Args:
         files: with the events of days, each below a folder ``dt=D``.
     """
     if not files:
         return {}
+    events = f"(SELECT *, {DAY_OF_FILE} AS day FROM {read_parquet(files, 'filename')})"
     found = connection.execute(f"""
         SELECT day, count(*) AS rows, count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
-            histogram({EVENT_TYPE}) AS mix, epoch_us(max({INGESTED_AT})) AS known, bit_xor({_NUMBER}) AS digest
-        FROM (SELECT *, {DAY_OF_FILE} AS day
-              FROM {read_parquet(files, "filename")})
-        GROUP BY day
+            histogram({EVENT_TYPE}) AS mix
+        FROM {events} GROUP BY day
     """)
     names = [column[0] for column in found.description]
-    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    return {row["day"]: {**row, "digest": _hexadecimal(row["digest"])} for row in rows}
+    rows = {row[0]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
+    known: dict[date, dict[int, tuple[int, int]]] = {day: {} for day in rows}
+    for day, moment, count, digest in connection.execute(f"""
+        SELECT day, epoch_us({INGESTED_AT}), count(*), bit_xor({_NUMBER}) FROM {events} GROUP BY ALL ORDER BY ALL
+    """).fetchall():
+        known[day][moment] = (count, digest)
+    return {day: {**row, "digest": _together(known[day]), "known": _told(known[day])} for day, row in rows.items()}
+
+
+def _told(known: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, str]]:
+    return {moment: (count, _hexadecimal(digest)) for moment, (count, digest) in known.items()}
+
+
+def _together(known: Mapping[int, tuple[int, int]]) -> str:
+    return _hexadecimal(reduce(xor, (digest for _count, digest in known.values())))
 
 
 def _hexadecimal(digest: int | None) -> str:

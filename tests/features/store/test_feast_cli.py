@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from features.build import build
-from features.days import views_of
 from features.store import repository
 from features.store.lookup import Lookup
 from features.store.materialise import materialise
+from features.views import views_of
 from infra.children import child_environment
 from infra.partitions import Span, day_end
 

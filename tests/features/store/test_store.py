@@ -12,7 +12,6 @@ import pytest
 import redis
 
 from features.build import build
-from features.days import views_of
 from features.engine import default_engine
 from features.inputs import stat_columns
 from features.state import from_row
@@ -20,7 +19,7 @@ from features.store import repository
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
-from features.views import USER_SEQUENCE
+from features.views import USER_SEQUENCE, views_of
 from features.window_views import USER_WINDOWS
 from infra.errors import FeatureError, SettingsError
 from infra.lake import read_json, write_json

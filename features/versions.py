@@ -1,0 +1,109 @@
+"""Versions of rows: the first one known of a day in its file, later ones beside it, each with when it was known.
+
+A day's file is written once and stays: what a late delivery changes is written beside it, only the rows that are
+others than before. A reader takes of the latest T the latest version that was known by its moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Final
+
+import ibis
+import pyarrow as pa
+from ibis import _
+
+from features.engine import DAY, Column, Connection, Table
+from features.files import read_files
+from features.knowledge import Knowledge, Pass
+from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
+from features.views import views_of
+from infra.lake import Lake, dated
+from infra.partitions import Span, day_end
+from infra.settings import Settings
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENT: Final = pa.timestamp("us", tz="UTC")
+#: Decayed interest agrees to this, however it was computed.
+_AGREE: Final = 1e-9
+
+
+def moment_of(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def moments(settings: Settings, knowledge: Knowledge, one: Pass) -> pa.Table:
+    """For each day of a pass the T of its rows, and since when they are known."""
+    rows = []
+    for day in one.span.days():
+        known = max(knowledge.closed[day], one.late_us or 0)
+        end = day_end(day, settings.zone)
+        rows.append({DAY: day, EVENT_TIMESTAMP: end, CREATED_TIMESTAMP: moment_of(known)})
+    fields = [(DAY, pa.date32()), (EVENT_TIMESTAMP, _MOMENT), (CREATED_TIMESTAMP, _MOMENT)]
+    return pa.Table.from_pylist(rows, pa.schema(fields))
+
+
+def revised_days(knowledge: Knowledge, one: Pass) -> list[date]:
+    """The days of a pass whose rows were known before it."""
+    return [day for day in one.span.days() if one.late_us is not None and knowledge.closed[day] < one.late_us]
+
+
+def files_of(lake: Lake, view: str, span: Span) -> list[Path]:
+    """The files with rows of the days of ``span``, all versions."""
+    return [path for day, path in dated(lake.feature_folder(view)) if day in span]
+
+
+def known_by(rows: Table, as_of_us: int | None) -> Table:
+    """Those of ``rows`` (with both timestamps) that were known by a moment."""
+    if as_of_us is None:
+        return rows
+    return rows.filter(_[CREATED_TIMESTAMP] <= ibis.literal(moment_of(as_of_us)))
+
+
+def newest(rows: Table, *keys: str) -> Table:
+    """Of each key (T may be part of it) the row with the latest T, of several versions of it the one known last."""
+    for moment in (moment for moment in (EVENT_TIMESTAMP, CREATED_TIMESTAMP) if moment not in keys):
+        latest = rows.group_by(*keys).agg(**{moment: _[moment].max()})
+        rows = rows.semi_join(latest, (*keys, moment))
+    return rows
+
+
+def changed(connection: Connection, lake: Lake, view: View, rows: Table, days: list[date], late_us: int) -> Table:
+    """Those of ``rows`` that are others than what was known before ``late_us``.
+
+    Args:
+        rows: the view's columns with ``day``, of ``days`` and others, which are left as they are.
+        days: the days whose rows were known before.
+    """
+    known = read_files(connection, files_of(lake, view.name, Span(days[0], days[-1] + timedelta(days=1))), view.schema)
+    before = newest(known_by(known, late_us - 1), view.entity, EVENT_TIMESTAMP)
+    names = {f"was_{name}": _[name] for name in (view.entity, EVENT_TIMESTAMP, *view.columns)}
+    was = before.select(**names)
+    same = (rows[view.entity] == was[f"was_{view.entity}"], rows[EVENT_TIMESTAMP] == was[f"was_{EVENT_TIMESTAMP}"])
+    joined = rows.left_join(was, same)
+    differs = reduce(or_, (_differs(joined, feature) for feature in view.features))
+    return joined.filter(joined[f"was_{view.entity}"].isnull() | differs).select(*rows.columns)
+
+
+def _differs(joined: Table, feature: Feature) -> Column:
+    now, was = joined[feature.name], joined[f"was_{feature.name}"]
+    if feature.kind == "list<float64>":
+        now, was = now.sums(), was.sums()
+    if feature.kind in ("float64", "list<float64>"):
+        return (now - was).abs() > _AGREE * ibis.greatest(now.abs(), was.abs(), 1.0)
+    return ~now.identical_to(was)
+
+
+def drop_others(settings: Settings, knowledge: Knowledge, span: Span, passes: Iterable[Pass]) -> None:
+    """Forget revisions of the days of ``span`` that none of these passes writes: what they said was taken back."""
+    kept = {(day, one.late_us) for one in passes for day in revised_days(knowledge, one)}
+    for view in views_of(settings):
+        held = {settings.lake.feature(view.name, day) for day in span.days()}
+        held |= {settings.lake.revision(view.name, day, moment_of(late)) for day, late in kept if late is not None}
+        for path in files_of(settings.lake, view.name, span):
+            if path not in held:
+                path.unlink()

@@ -1,0 +1,164 @@
+"""What was known at any moment stays as it was: late rows are versions of their own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from features.build import build
+from features.days import due
+from features.knowledge import Knowledge, Pass
+from features.view import CREATED_TIMESTAMP
+from features.views import views_of
+from infra.partitions import Span, day_end
+from infra.settings import Settings
+
+pytestmark = pytest.mark.thorough
+
+SPAN = Span(date(2010, 3, 1), date(2010, 3, 11))
+OVERRIDES = {"window_days": (1, 3), "half_life_days": (7,), "sequence_length": 3, "history_items": 2, "late_days": 6}
+HOUR = 3_600_000_000
+#: How many days after its own a row is delivered: most at once.
+DELAYS = (0, 0, 0, 0, 0, 1, 3)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    kinds = st.fixed_dictionaries(
+        {
+            "day": st.integers(0, len(SPAN) - 1),
+            "delay": st.sampled_from(DELAYS),
+            "offset": st.sampled_from((0, HOUR, 5 * HOUR)),
+            "user_id": st.sampled_from(("u1", "u2", None)),
+            "item_id": st.sampled_from(("i1", "i2", "i3")),
+            "event_type": st.sampled_from(("view", "purchase", "cart", "login")),
+        }
+    )
+    return draw(st.lists(kinds, min_size=5, max_size=25))
+
+
+@pytest.fixture
+def homes(make_settings: Callable[..., Settings]) -> Iterator[Callable[[], Settings]]:
+    """Settings of a new home at each call."""
+    with tempfile.TemporaryDirectory() as folder:
+        count = iter(range(10_000))
+        yield lambda: make_settings(Path(folder) / str(next(count)), **OVERRIDES)
+
+
+@pytest.fixture
+def made(event_of: Any, homes: Any) -> Callable[[list[dict[str, Any]]], list[tuple[date, date, Any]]]:
+    """Of every row its day, the day with whose delivery it comes, and the event."""
+
+    def make(log: list[dict[str, Any]]) -> list[tuple[date, date, Any]]:
+        settings, found = homes(), []
+        for number, row in enumerate(log):
+            day = SPAN.start + timedelta(days=row["day"])
+            fields = {name: row[name] for name in ("user_id", "item_id", "event_type")}
+            if fields["event_type"] == "login":
+                fields["item_id"] = None
+            event = event_of(settings, day, row["offset"], event_id=f"e{number:03}", session_id="s", **fields)
+            found.append((day, min(day + timedelta(days=row["delay"]), SPAN.end - timedelta(days=1)), event))
+        return found
+
+    return make
+
+
+def deliver(shop: Any, rows: list[tuple[date, date, Any]], day: date) -> None:
+    """What comes on ``day``: its own rows, and late ones of days before it, an hour after its end."""
+    shop.publish(Span.of_day(day), [event for own, came, event in rows if own == came == day], f"on-{day}")
+    for own in Span(SPAN.start, day).days():
+        late = [event for of, came, event in rows if (of, came) == (own, day)]
+        if late:
+            shop.publish(Span.of_day(own), late, f"late-{day}", lag=(day - own) + timedelta(hours=1))
+
+
+@examples(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=logs())
+def test_what_was_known_is_what_a_plain_build_would_have_made_then(
+    log: Any, homes: Any, made: Any, shop_of: Any
+) -> None:
+    """Day by day, all at once, and again: the same versions; and at each moment those of the rows known by then."""
+    rows = made(log)
+    daily, bulk = shop_of(homes()), shop_of(homes())
+    for shop in (daily, bulk):
+        shop.items({"i1": "mug", "i2": "lamp"})
+    for day in SPAN.days():
+        deliver(daily, rows, day)
+        deliver(bulk, rows, day)
+        build(daily.settings, due(daily.settings, Span.of_day(day)), only_new=True)
+        if day.day in (4, 9):
+            then = plain(shop_of(homes()), rows, day)
+            check_known(daily, then, day)
+    build(bulk.settings, SPAN)
+    check_same_versions(daily, bulk)
+    check_known(bulk, plain(shop_of(homes()), rows, date(2010, 3, 6)), date(2010, 3, 6))
+
+
+def plain(shop: Any, rows: list[tuple[date, date, Any]], today: date) -> Any:
+    """A shop of whose days nothing came late: what had come by the end of ``today``'s delivery."""
+    span = Span(SPAN.start, today + timedelta(days=1))
+    shop.items({"i1": "mug", "i2": "lamp"})
+    shop.publish(span, [event for _own, came, event in rows if came <= today])
+    build(shop.settings, span)
+    return shop
+
+
+def check_known(shop: Any, then: Any, today: date) -> None:
+    """The rows known an hour after the end of ``today`` are those of ``then``."""
+    moment = day_end(today, shop.settings.zone) + timedelta(hours=1)
+    for view in views_of(shop.settings):
+        for day in Span(SPAN.start, today + timedelta(days=1)).days():
+            known = [row for row in shop.versions(view.name, day) if row[CREATED_TIMESTAMP] <= moment]
+            latest = {row[view.entity]: row for row in known}
+            expected = {row[view.entity]: row for row in then.versions(view.name, day)}
+            assert latest.keys() == expected.keys(), (view.name, day)
+            for entity, row in latest.items():
+                same_row(row, expected[entity])
+
+
+def check_same_versions(one: Any, other: Any) -> None:
+    for view in views_of(one.settings):
+        for day in SPAN.days():
+            found, again = one.versions(view.name, day), other.versions(view.name, day)
+            assert [row[CREATED_TIMESTAMP] for row in found] == [row[CREATED_TIMESTAMP] for row in again]
+            for row, same in zip(found, again, strict=True):
+                same_row(row, same)
+
+
+def same_row(row: dict[str, Any], other: dict[str, Any]) -> None:
+    for name, value in row.items():
+        if name.startswith("interest_") and name.endswith("d"):
+            np.testing.assert_allclose(value, other[name], rtol=1e-9)
+        elif name != CREATED_TIMESTAMP:
+            assert value == other[name], name
+
+
+def test_the_ways_through_days_follow_what_came_late(homes: Any, shop_of: Any, event_of: Any) -> None:
+    shop = shop_of(homes())
+    span = Span(SPAN.start, SPAN.start + timedelta(days=4))
+    event = event_of(shop.settings, SPAN.start, 0)
+    shop.publish(span, [event])
+    assert Knowledge(shop.settings).passes(span) == [Pass(span)]
+    second = SPAN.start + timedelta(days=1)
+    shop.publish(Span.of_day(second), [event_of(shop.settings, second, 0, event_id="late")], "late", timedelta(days=1))
+    late = us(day_end(second, shop.settings.zone) + timedelta(days=1))
+    known = Knowledge(shop.settings)
+    assert known.passes(span) == [
+        Pass(Span(span.start, span.start + timedelta(days=2)), late - 1),
+        Pass(Span(second, span.end), None, late),
+    ]
+    assert known.passes(span, late) == [Pass(Span(second, span.end), None, late)]
+    assert known.passes(span, late + 1) == [Pass(Span(span.end - timedelta(days=2), span.end), None, late)]
+
+
+def us(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
