@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from features.events.schema import ITEM_ID, PRICE
 from features.inputs import ATTENTION, SCORE, encode, stat_columns, stats_table
 from features.state import UserState, from_row
-from features.views import USER_WINDOWS, views
+from features.state_table import window_columns
 from features.vocabulary import FIRST, PADDING
 from infra.errors import RegistryError
 from serving.ports import ItemStats, Ranker
@@ -64,12 +63,6 @@ def candidate_stats(bundle: Ranker, stats: ItemStats) -> Floats:
         by_index[:FIRST] = 0
         table[name] = by_index[index]
     return stats_table(ids, table, bundle.vocabulary, bundle.meta.window_days)
-
-
-@cache
-def window_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
-    """Columns of the user windows, in the order of the models' input."""
-    return next(view for view in views(window_days, ()) if view.name == USER_WINDOWS).columns
 
 
 def warm(bundle: Ranker, size: int) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.state import UserState, from_row
+from features.state_table import window_columns
 from infra.settings import Settings
 from serving.explain import Explainer
 from serving.live import LiveEvents
 from serving.metrics import Metrics
 from serving.ports import Store
-from serving.rank import Ranked, rank, window_columns
+from serving.rank import Ranked, rank
 from serving.retrieve import candidates
 from serving.schemas import Price, Recommendation, Recommendations, ServedModel
 from serving.shelf import Item

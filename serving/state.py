@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from features.state import UserState, advance, from_row
+from features.state_table import window_columns
 from infra.partitions import day_end, day_of
 from infra.settings import Settings
 from serving.live import LiveEvents
 from serving.moments import microseconds, moment_of
 from serving.ports import Store
-from serving.rank import window_columns
 from serving.view import View
 
 

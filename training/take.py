@@ -19,13 +19,14 @@ from features.engine import batches, connect
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.state import UserState, advance, from_row
+from features.state_table import window_columns
+from features.user_log import LOG_COLUMNS, UserLog
 from features.views import EVENT_TIMESTAMP
 from infra.errors import TrainingError
 from infra.partitions import Span, day_start
 from infra.settings import Settings
-from training.moments import BASKETS, DAY, LOG_COLUMNS, MOMENT, Log, Splits, days_of, start_us
+from training.moments import BASKETS, DAY, MOMENT, Splits, days_of, start_us
 from training.snapshot import Snapshot, write
-from training.states import window_columns
 
 Progress = Callable[[str], None]
 
@@ -84,7 +85,7 @@ def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table)
 
     asked = pa.table({USER_ID: moments[USER_ID], EVENT_TIMESTAMP: moments[MOMENT]})
     rows = user_rows(settings, asked).drop_columns([EVENT_TIMESTAMP])
-    log = Log(events)
+    log = UserLog(events)
     horizon = _Horizon(settings, span)
     columns = window_columns(settings.window_days)
     moments_us = moments[MOMENT].cast(pa.int64()).to_pylist()

@@ -16,12 +16,12 @@ import pytest
 from features.decay import DAY_US
 from features.events.schema import EVENT
 from features.state import Live, UserState, advance, from_row
+from features.state_table import window_columns
 from features.views import WINDOW_BEHAVIOURS, measures, user_window_column
 from infra.partitions import Span
 from infra.settings import Settings, load_settings
 from training.moments import Splits, start_us
 from training.snapshot import Snapshot, write
-from training.states import window_columns
 
 FIRST = date(2010, 3, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 from features.decay import DAY_US
 from features.inputs import encode, stat_columns, stats_table
 from features.state import Live, UserState, advance, from_row
+from features.state_table import window_columns
 from features.vocabulary import Vocabulary
 from training import baselines
-from training.states import window_columns
 
 pytestmark = pytest.mark.model
 

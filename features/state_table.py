@@ -1,9 +1,10 @@
-"""User states as a table, under the names of the feature views, and back."""
+"""User states under the names of the feature views: by column, as a table, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ def user_views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) ->
     return [view for view in views(window_days, half_life_days) if view.entity == "user_id"]
 
 
+@cache
 def window_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
     """Columns of the user windows, in the order of the models' input."""
     return next(view for view in views(window_days, ()) if view.name == USER_WINDOWS).columns
@@ -41,9 +43,33 @@ def state_schema(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) 
     return pa.schema([*columns, *(pa.field(today_column(name), pa.int64()) for name in WINDOW_BEHAVIOURS)])
 
 
+def columns_of(state: UserState) -> dict[str, Any]:
+    """What a state holds, by column of ``state_schema``."""
+    sequence, history, interest = state.sequence, state.history, state.interest
+    strengths = zip(state.half_life_days, interest.strengths.T, strict=True)
+    return {
+        **state.windows,
+        "interest_categories": interest.categories,
+        **{interest_column(days): values for days, values in strengths},
+        "interest_as_of_us": interest.as_of_us,
+        "sequence_items": sequence.items,
+        "sequence_categories": sequence.categories,
+        "sequence_types": sequence.types,
+        "sequence_times_us": sequence.times_us,
+        "sequence_dwell_ms": sequence.dwell_ms,
+        "history_items": history.items,
+        "history_times": history.times,
+        "history_purchases": history.purchases,
+        "history_last_us": history.last_us,
+        **{today_column(name): count for name, count in state.today.items()},
+    }
+
+
 def to_table(states: Sequence[UserState], window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Table:
     """A row per state, see ``state_schema``."""
-    return pa.Table.from_pylist([_row(state) for state in states], schema=state_schema(window_days, half_life_days))
+    return pa.Table.from_pylist(
+        [columns_of(state) for state in states], schema=state_schema(window_days, half_life_days)
+    )
 
 
 def from_table(
@@ -63,24 +89,3 @@ def from_table(
         )
         for row, user_id, moment in zip(table.to_pylist(), user_ids, moments_us, strict=True)
     ]
-
-
-def _row(state: UserState) -> dict[str, Any]:
-    sequence, history, interest = state.sequence, state.history, state.interest
-    strengths = zip(state.half_life_days, interest.strengths.T, strict=True)
-    return {
-        **state.windows,
-        "interest_categories": interest.categories,
-        **{interest_column(days): values for days, values in strengths},
-        "interest_as_of_us": interest.as_of_us,
-        "sequence_items": sequence.items,
-        "sequence_categories": sequence.categories,
-        "sequence_types": sequence.types,
-        "sequence_times_us": sequence.times_us,
-        "sequence_dwell_ms": sequence.dwell_ms,
-        "history_items": history.items,
-        "history_times": history.times,
-        "history_purchases": history.purchases,
-        "history_last_us": history.last_us,
-        **{today_column(name): count for name, count in state.today.items()},
-    }
