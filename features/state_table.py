@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from features.state import UserState, from_row
@@ -65,6 +66,13 @@ def columns_of(state: UserState) -> dict[str, Any]:
     }
 
 
+def values_of(state: UserState) -> dict[str, Any]:
+    """``columns_of`` in numbers, texts and lists alone, the interest carried to the state's moment."""
+    interest = replace(state.interest, strengths=state.interest.at(state.moment_us, state.half_life_days))
+    columns = columns_of(replace(state, interest=interest))
+    return {name: value if isinstance(value, int) else _listed(value) for name, value in columns.items()}
+
+
 def to_table(states: Sequence[UserState], window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Table:
     """A row per state, see ``state_schema``."""
     return pa.Table.from_pylist(
@@ -89,3 +97,7 @@ def from_table(
         )
         for row, user_id, moment in zip(table.to_pylist(), user_ids, moments_us, strict=True)
     ]
+
+
+def _listed(values: Any) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

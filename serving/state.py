@@ -9,21 +9,25 @@ from typing import Any
 
 from features.state import UserState, advance, from_row
 from features.state_table import window_columns
+from infra.moments import microseconds, moment_of
 from infra.partitions import day_end, day_of
 from infra.settings import Settings
 from serving.live import LiveEvents
-from serving.moments import microseconds, moment_of
 from serving.ports import Store
 from serving.view import View
 
 
 @dataclass(frozen=True)
 class Known:
-    """A user's state; not ``complete``: live events may be missing. ``as_of``: up to where the store's row goes."""
+    """A user's state; not ``complete``: live events may be missing. ``as_of``: up to where the store's row goes.
+
+    ``seen``: positions in the inbox of the live events that are in the state.
+    """
 
     state: UserState
     as_of: datetime | None
     complete: bool
+    seen: tuple[int, ...] = ()
 
     @property
     def moment(self) -> datetime:
@@ -49,7 +53,7 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
     state = advance(
         base, events, moment_us, sequence_length=settings.sequence_length, history_items=settings.history_items
     )
-    return Known(state, view.as_of, recent.complete)
+    return Known(state, view.as_of, recent.complete, tuple(event.position for event in events))
 
 
 def _horizon(row: Mapping[str, Any], as_of: datetime | None, settings: Settings) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import accumulate
 from typing import Any
 
@@ -23,6 +23,7 @@ from features.state_table import window_columns
 from features.user_log import LOG_COLUMNS, UserLog
 from features.views import EVENT_TIMESTAMP
 from infra.errors import TrainingError
+from infra.moments import microseconds
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 from training.moments import BASKETS, DAY, MOMENT, Splits, days_of, start_us
@@ -106,7 +107,7 @@ class _Horizon:
         self._settings = settings
         self._starts = [start_us(day, settings) for day in [*days, span.end]]
         # a day counts as known when it and all before it are
-        self._known = list(accumulate((_us(known_at(settings.lake, day)) for day in days), max))
+        self._known = list(accumulate((microseconds(known_at(settings.lake, day)) for day in days), max))
 
     def of(self, base: UserState, moment_us: int) -> int:
         """Microseconds since 1970 UTC: the end of the last day known at the moment, or of the row's last event."""
@@ -134,7 +135,3 @@ def _item_stats(settings: Settings, days: list[date]) -> pa.Table:
 def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:
     for batch in table.to_batches(max_chunksize=1000):
         yield from batch.to_pylist()
-
-
-def _us(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -79,6 +79,7 @@ def test_beating_the_champion_is_not_enough_while_a_baseline_is_better(knobs: Se
         "enough_users": True,
         "beats_champion": True,
         "beats_buy-again": False,
+        "consistent": True,
     }
 
 
@@ -93,6 +94,7 @@ def test_every_baseline_counts_and_the_nearest_are_named(knobs: Settings) -> Non
         "beats_popular",
         "beats_recent",
         "beats_last",
+        "consistent",
     ]
     assert "beats the champion buy-again v1" in verdict.reason
     assert verdict.reason.endswith("; it beats recent, last, popular.")
