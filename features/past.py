@@ -17,7 +17,7 @@ from features.chain import states_before
 from features.days import views_of
 from features.engine import DAY, Connection, micros, table_of
 from features.events.log import event_files
-from features.events.schema import EVENT, EVENT_ID, INGESTED_AT, USER_ID
+from features.events.schema import EVENT, EVENT_ID, INGESTED_ASSUMED, INGESTED_AT, USER_ID
 from features.files import read_days
 from features.state import Live, UserState, advance, from_row
 from features.state_table import window_columns
@@ -27,7 +27,7 @@ from infra.moments import microseconds
 from infra.partitions import Span, day_of
 from infra.settings import Settings
 
-_INGESTED_US: Final = "ingested_us"
+_TAKEN_US: Final = "taken_us"
 
 
 class Past:
@@ -49,18 +49,21 @@ class Past:
         events = self._events(span)
         self._log = UserLog(events)
         self._times: dict[str, list[tuple[int, int]]] = {}
-        columns = (events[name].to_pylist() for name in (USER_ID, OCCURRED_US, _INGESTED_US))
-        for user, occurred, ingested in zip(*columns, strict=True):
-            self._times.setdefault(user, []).append((occurred, ingested))
+        columns = (events[name].to_pylist() for name in (USER_ID, OCCURRED_US, _TAKEN_US))
+        for user, occurred, taken_in in zip(*columns, strict=True):
+            self._times.setdefault(user, []).append((occurred, taken_in))
 
     def events(self, user_id: str, since: datetime, moment: datetime) -> list[Live]:
         """The user's events in ``[since, moment)``, with the categories that their items had then."""
         return self._log.between(user_id, microseconds(since), microseconds(moment))
 
     def came_later(self, user_id: str, before: datetime, known: datetime) -> bool:
-        """Whether the log has an event of the user from before ``before`` that was taken in after ``known``."""
-        earliest, latest = microseconds(before), microseconds(known)
-        return any(occurred < earliest and ingested > latest for occurred, ingested in self._times.get(user_id, ()))
+        """Whether the log has an event of the user from before ``before`` that was taken in after ``known``.
+
+        Of a bulk history nobody knows when it was taken in, and it never was later.
+        """
+        until, since = microseconds(before), microseconds(known)
+        return any(occurred < until and taken_in > since for occurred, taken_in in self._times.get(user_id, ()))
 
     def state(self, user_id: str, as_of: datetime, moment: datetime, seen: Collection[str]) -> UserState:
         """The state at ``moment`` of whoever has the rows of ``as_of`` and knows the events ``seen`` since.
@@ -96,11 +99,12 @@ class Past:
         return found
 
     def _events(self, span: Span) -> pa.Table:
-        """``LOG_COLUMNS`` of the users' events, and when each was taken in."""
+        """``LOG_COLUMNS`` of the users' events, and when each was taken in; 0 where that is assumed."""
         log = behaviour(self._connection, self._settings, span).semi_join(self._users, USER_ID)
         taken = read_days(self._connection, event_files(self._settings.lake, span), EVENT)
-        taken = taken.select(DAY, EVENT_ID, **{_INGESTED_US: micros(taken[INGESTED_AT])})
-        found: pa.Table = log.inner_join(taken, (DAY, EVENT_ID)).select(*LOG_COLUMNS, _INGESTED_US).to_pyarrow()
+        taken_in = taken[INGESTED_ASSUMED].ifelse(0, micros(taken[INGESTED_AT]))
+        taken = taken.select(DAY, EVENT_ID, **{_TAKEN_US: taken_in})
+        found: pa.Table = log.inner_join(taken, (DAY, EVENT_ID)).select(*LOG_COLUMNS, _TAKEN_US).to_pyarrow()
         return found
 
 

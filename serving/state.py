@@ -48,7 +48,7 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
     base = from_row(user_id, row, window_columns(meta.window_days), meta.half_life_days)
     since = _horizon(row, view.as_of, settings)
     recent = live.recent(user_id, microseconds(view.as_of) if view.as_of else 0)
-    events = [event.seen(view.shelf.category(event.item_id)) for event in recent.events if event.occurred_us >= since]
+    events = [event.seen(view.category(event.item_id)) for event in recent.events if event.occurred_us >= since]
     moment_us = max([microseconds(now), *(event.occurred_us + 1 for event in events)])
     state = advance(
         base, events, moment_us, sequence_length=settings.sequence_length, history_items=settings.history_items
