@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from sqlalchemy import Engine, delete, update
 
 from dags import steps
 from features.build import build
+from features.days import views_of
 from features.events.arrivals import take_day
 from features.events.ingest import ingest
+from features.events.landing_folder import skip
 from features.events.publish import publish
 from features.store.materialise import materialise
 from features.store.repository import open_store
-from features.views import USER_INTEREST, interest_column
+from features.views import USER_INTEREST, USER_WINDOWS, interest_column
 from infra.database import create_databases, engine, migrate
 from infra.errors import SkewError
 from infra.partitions import Span
@@ -48,6 +50,7 @@ POSTS = [
     {"user_id": POSTING, "item_id": "mug2", "event_type": "view", "event_id": "s-2", "dwell_ms": 30_000},
     {"user_id": POSTING, "event_type": "search", "event_id": "s-3"},
     {"user_id": "new", "item_id": "mug3", "event_type": "cart", "event_id": "s-4"},
+    {"user_id": "teller", "item_id": "pot", "event_type": "view", "event_id": "s-5"},
 ]
 
 
@@ -67,15 +70,15 @@ def write_events(path: Path, events: list[dict[str, Any]]) -> Path:
 class House:
     """A shop whose API stands at ``MOMENT``; ``later`` is the next day, when the log of ``DAY`` is in.
 
-    ``as_online``: the rows of interest that the API reads, which the late row has changed in the lake since.
+    ``online``: the rows that the API reads, some of which the late row has changed in the lake since.
     """
 
     settings: Settings
     later: Settings
     database: Engine
-    as_online: Path
     running: Callable[..., Any]
     until: Callable[..., None]
+    online: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def ask(self, *users: str, post: list[dict[str, Any]] | None = None, **changed: Any) -> None:
         """Ask for everybody's recommendations, after posting, and wait until what was known is written down."""
@@ -89,11 +92,21 @@ class House:
                 assert client.get(f"/v1/users/{user}/recommendations").json()["fallback"] == "no_model"
             self.until(lambda: counted(client) >= len(users) * (changed.get("skew_sample_share", 1.0) > 0))
 
-    def check(self) -> SkewReport:
-        return check(self.later, self.database, DAY, DELIVERED)
+    def check(self, day: date = DAY) -> SkewReport:
+        return check(self.later, self.database, day, DELIVERED)
 
     def kept(self) -> list[Any]:
-        return served_between(self.database, MOMENT - timedelta(days=1), MOMENT + timedelta(days=1))
+        return served_between(self.database, MOMENT - timedelta(days=2), MOMENT + timedelta(days=2))
+
+    def put_online(self, rows: dict[str, pd.DataFrame]) -> None:
+        """As a materialisation does, before it says how far it has come."""
+        for view, content in rows.items():
+            open_store(self.settings).write_to_online_store(view, content)
+
+    def rows(self, day: date) -> dict[str, pd.DataFrame]:
+        """What the lake has for the end of a day."""
+        views = [view.name for view in views_of(self.settings) if view.entity == "user_id"]
+        return {view: pq.read_table(self.settings.lake.feature(view, day)).to_pandas() for view in views}
 
 
 def counted(client: httpx.Client) -> float:
@@ -116,8 +129,8 @@ def house(
         migrate(settings)
         load(settings)
         database = engine(settings)
-        as_online = shutil.copy(settings.lake.feature(USER_INTEREST, date(2010, 12, 9)), settings.home)
-        found = House(settings, later, database, as_online, running_app, eventually)
+        found = House(settings, later, database, running_app, eventually)
+        found.online = found.rows(date(2010, 12, 9))
         found.ask(POSTING, post=POSTS)
         deliver(later, database)
         yield found
@@ -137,9 +150,11 @@ def load(settings: Settings) -> None:
 
 
 def deliver(later: Settings, database: Engine) -> None:
-    """The day's log: what was posted, one event that was not, and one of two days before."""
+    """The day's log: what was posted, one event that was not and tells what a pot is, and one of two days before."""
     day_file = later.lake.landing_day("canonical", DAY) / "events.jsonl"
-    write_events(day_file, [event(DAY, 6, hour=8), event(date(2010, 12, 8), 5, hour=12)])
+    write_events(
+        day_file, [event(DAY, 6, hour=8, item_id="pot", category_path="kettle"), event(date(2010, 12, 8), 5, hour=12)]
+    )
     deliveries = [taken.delivery_id for taken in take_day(later, "canonical", DAY, inbox=database)]
     publish(later, deliveries, gated=False)
     assert steps.build(later, Span.of_day(DAY))["reissued"] == ["2010-12-08", "2010-12-09"]
@@ -174,14 +189,20 @@ def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
     assert "left out, late: 1 answers" in shop.later.lake.skew(DAY).with_suffix(".md").read_text()
 
 
+def test_a_category_that_is_told_after_the_event_is_no_skew(shop: House) -> None:
+    shop.ask("teller")
+    report = shop.check()
+    assert (report.compared, set(report.explained)) == (0, {"told"})
+    assert report.explained["told"].different == 2  # the sequence's category and that of the interest
+
+
 def test_a_wrong_half_life_online_is_caught(shop: House, tmp_path: Path) -> None:
-    true_rows = pq.read_table(shop.as_online).to_pandas()
-    put_online(shop.settings, built_otherwise(shop.settings, tmp_path / "planted"))
+    shop.put_online({USER_INTEREST: built_otherwise(shop.settings, tmp_path / "planted")})
     try:
         shop.ask(*USERS[:4], "new")
         report = shop.check()
     finally:
-        put_online(shop.settings, true_rows)
+        shop.put_online(shop.online)
     true, planted = (4 * sum(2 ** (-day / days) for day in range(4)) for days in (7, 5))
     elapsed = 23 / 24  # days since user0 came last; user3 came three minutes later
     [wrong] = report.wrong
@@ -197,10 +218,6 @@ def test_a_wrong_half_life_online_is_caught(shop: House, tmp_path: Path) -> None
     assert last_report(shop.later.lake, "interest_v1") == report
 
 
-def put_online(settings: Settings, rows: pd.DataFrame) -> None:
-    open_store(settings).write_to_online_store(USER_INTEREST, rows)
-
-
 def built_otherwise(settings: Settings, home: Path) -> pd.DataFrame:
     """The last rows of interest of a build with five days in place of seven."""
     shutil.copytree(settings.lake.root, home / "lake")
@@ -210,6 +227,30 @@ def built_otherwise(settings: Settings, home: Path) -> pd.DataFrame:
     build(other, HISTORY)
     rows = pq.read_table(other.lake.feature(USER_INTEREST, date(2010, 12, 9))).to_pandas()
     return rows.rename(columns={interest_column(5): interest_column(7)})
+
+
+def test_rows_on_their_way_online_are_right(shop: House) -> None:
+    """After midnight the day before is built: answers still have the rows before it, then some of its rows."""
+    after = DELIVERED + timedelta(hours=1)
+    shop.ask(*USERS, clock=after.isoformat())
+    windows = shop.rows(DAY)[USER_WINDOWS]
+    shop.put_online({USER_WINDOWS: windows})
+    try:
+        shop.ask(*USERS, clock=after.isoformat())
+        close_without_events(shop, after.date())
+        report = shop.check(after.date())
+    finally:
+        shop.put_online(shop.online)
+    assert (report.samples, report.behind, report.compared, report.different) == (16, 16, 14, 0)
+    assert report.explained["late"].answers == 2
+    bought = [one.features["purchase_count_1d"] for one in shop.kept() if one.user_id == USERS[0]]
+    assert sorted(bought) == [0, 1]  # on the tenth nothing, on the ninth once
+
+
+def close_without_events(shop: House, day: date) -> None:
+    settings = shop.later.model_copy(update={"clock": (DELIVERED + timedelta(days=1)).isoformat()})
+    skip(settings, "canonical", Span.of_day(day), "nothing happened")
+    publish(settings, [taken.delivery_id for taken in take_day(settings, "canonical", day)], gated=False)
 
 
 def test_an_answer_that_missed_a_posted_event_is_caught(shop: House) -> None:
