@@ -27,8 +27,8 @@ class UserLog:
             for name in (ITEM_ID, CATEGORY, EVENT_TYPE, SOURCE_POSITION, DWELL_MS, EVENT_ID)
         }
         users = known[USER_ID].to_numpy(zero_copy_only=False)
-        names, first = np.unique(users, return_index=True) if len(users) else (users, np.array([], dtype=np.int64))
-        self._range = dict(zip(names, zip(first, [*first[1:], len(users)], strict=True), strict=True))
+        names, first, counts = np.unique(users, return_index=True, return_counts=True)
+        self._range = dict(zip(names, zip(first, first + counts, strict=True), strict=True))
 
     def between(self, user_id: str, start: int, end: int) -> list[Live]:
         """The user's events with ``start <= time < end``, microseconds since 1970 UTC."""
