@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
 from features.events.log import event_files
 from features.views import SERVICE
+from infra.errors import FeatureError
 from infra.partitions import Span, day_end, day_start
 from infra.served import Served, served_between
 from infra.settings import Settings
@@ -26,15 +27,28 @@ def check(settings: Settings, database: Engine, day: date, now: datetime) -> Ske
     """Compare the kept answers of a closed ``day``, and write the report; ``now`` is the shop's moment.
 
     Raises:
-        FeatureError: the day, or one that its answers stand on, is not closed.
+        FeatureError: the day, or one that its answers stand on, is not closed; or what was posted then may have
+            left the inbox.
     """
     event_files(settings.lake, Span.of_day(day))
     kept = served_between(database, day_start(day, settings.zone), day_end(day, settings.zone))
     samples = [sample for sample in kept if sample.feature_service == SERVICE]
+    _require_inbox(settings, samples, now)
     expected = expectations(settings, database, samples) if samples else []
     report = _report(settings, day, now, samples, expected)
     write_report(settings.lake, report)
     return report
+
+
+def _require_inbox(settings: Settings, samples: Sequence[Served], now: datetime) -> None:
+    kept = timedelta(days=settings.keep_inbox_days)
+    forgotten = [sample for sample in samples if kept and sample.as_of < now - kept]
+    if forgotten:
+        raise FeatureError(
+            f"{len(forgotten)} of the answers knew events since {min(one.as_of for one in forgotten)}, and the inbox "
+            f"keeps {settings.keep_inbox_days} days (keep_inbox_days).",
+            "Compare a later day; what a day's answers knew is compared best on the day after.",
+        )
 
 
 def _report(

@@ -27,7 +27,7 @@ from features.store.materialise import materialise
 from features.store.repository import open_store
 from features.views import USER_INTEREST, USER_WINDOWS, interest_column
 from infra.database import create_databases, engine, migrate
-from infra.errors import SkewError
+from infra.errors import FeatureError, SkewError
 from infra.partitions import Span
 from infra.served import served_between
 from infra.services import start_services, stop_services
@@ -169,15 +169,19 @@ def shop(house: House) -> House:
 
 
 def test_what_was_answered_is_what_the_lake_says(shop: House) -> None:
-    shop.ask(*USERS, "new", "nobody")
+    """At two moments of the day, of users with and without a past, with and without events of the day."""
+    for hours in (0, 6):
+        shop.ask(*USERS, "new", "nobody", clock=(MOMENT + timedelta(hours=hours)).isoformat())
     report = shop.check()
-    assert (report.samples, report.compared, report.different) == (10, 9, 0)
-    assert report.values == 9 * len(report.features) > 9 * 100
-    assert (report.behind, report.unseen) == (0, 1)
+    assert (report.samples, report.compared, report.different) == (20, 18, 0)
+    assert report.values == 18 * len(report.features) > 18 * 100
+    assert (report.behind, report.unseen) == (0, 2)
     assert not report.skewed
-    [posting] = [one for one in shop.kept() if one.user_id == POSTING]
-    assert posting.features["sequence_items"][-2:] == ["mug1", "mug2"]
-    assert posting.features["today_purchase"] == 1
+    posting, afternoon = [one.features for one in shop.kept() if one.user_id == POSTING]
+    assert posting["sequence_items"][-2:] == ["mug1", "mug2"]
+    assert posting["today_purchase"] == 1
+    faded = [one / other for one, other in zip(afternoon["interest_7d"], posting["interest_7d"], strict=True)]
+    assert faded == pytest.approx([2 ** (-0.25 / 7)] * len(faded))
 
 
 def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
@@ -187,6 +191,19 @@ def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
     assert report.explained["late"].answers == 1
     assert report.explained["late"].different > 0
     assert "left out, late: 1 answers" in shop.later.lake.skew(DAY).with_suffix(".md").read_text()
+
+
+def test_more_posted_events_than_answers_see_are_told(shop: House) -> None:
+    shop.ask(POSTING, USERS[0])
+    few = shop.later.model_copy(update={"live_events": 1})
+    report = check(few, shop.database, DAY, DELIVERED)
+    assert (report.compared, report.explained["crowded"].answers) == (1, 1)
+
+
+def test_answers_older_than_the_inbox_are_not_compared(shop: House) -> None:
+    shop.ask(POSTING)
+    with pytest.raises(FeatureError, match=r"1 of the answers .* the inbox keeps 30 days"):
+        check(shop.later, shop.database, DAY, MOMENT + timedelta(days=30))
 
 
 def test_a_category_that_is_told_after_the_event_is_no_skew(shop: House) -> None:
