@@ -12,7 +12,7 @@ from airflow.sdk import Param, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
 from infra.clock import WallClock
-from infra.errors import PartitionRefused, SettingsError
+from infra.errors import PartitionRefused, SettingsError, SkewError
 from infra.partitions import day_of, day_start
 from infra.pools import PARTITIONS, TRAINING
 from infra.settings import Settings
@@ -71,10 +71,10 @@ def settled(published: Any, report: Any) -> None:
 
 @contextmanager
 def no_retry() -> Iterator[None]:
-    """Fail at once where trying again would fail again: a wrong parameter, or rows that the gate refused."""
+    """Fail at once where trying again would fail again: a wrong parameter, rows that the gate refused, a skew."""
     try:
         yield
-    except (SettingsError, PartitionRefused) as error:
+    except (SettingsError, PartitionRefused, SkewError) as error:
         raise AirflowFailException(str(error)) from error
 
 

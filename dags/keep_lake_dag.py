@@ -2,7 +2,7 @@
 
 Every Monday at four of the shop: merges the files of days that have been closed for `merge_after_days`,
 one file a day, and removes what had its time: raw files of published deliveries, refused rows, reports,
-rows of the inbox that are in the lake, and what killed processes left. Lifetimes are the settings
+rows of the inbox that are in the lake, kept answers, and what killed processes left. Lifetimes are the settings
 `keep_…`; each run does a bounded amount of work, and the next one goes on. Features stay what they are.
 
 **Beside other runs**: a day is merged under the lock of publishing, and readers that have listed its
@@ -55,10 +55,10 @@ with DAG(
 
     @task
     def forget() -> dict[str, Any]:
-        """Delete the rows of the inbox that are in the lake and had their time; returns how many."""
-        from dags.steps import retire_inbox
+        """Delete rows that had their time, of the inbox (those in the lake) and of kept answers; returns how many."""
+        from dags.steps import retire_inbox, retire_served
 
         with no_retry():
-            return retire_inbox(load_settings())
+            return {"inbox": retire_inbox(load_settings()), "served": retire_served(load_settings())}
 
     merge() >> retire() >> forget()

@@ -14,6 +14,7 @@ from features.events.schema import (
     EVENT,
     EVENT_ID,
     EVENT_TYPE,
+    INGESTED_AT,
     IS_BOT,
     ITEM_ID,
     OCCURRED_AT,
@@ -30,6 +31,7 @@ from infra.partitions import Span
 from infra.settings import Settings
 
 OCCURRED_US: Final = "occurred_us"
+KNOWN_US: Final = "known_us"
 SPEND: Final = "spend"
 
 #: The order of a user's events, without ties.
@@ -42,16 +44,18 @@ def behaviour(
     """The published events of ``span``, computed once.
 
     Columns: ``day``, user (guests named where a login says who they are), session, item, ``category`` (of the
-    item as it was at that moment; empty where nobody named it), type, ``occurred_us``, place in the source,
-    id, quantity, ``spend`` (price x quantity, minor units), dwell time, and whether a bot did it; quantity,
-    spend and dwell time are never null.
+    item as it was at that moment; empty where nobody named it), type, ``occurred_us``, ``known_us`` (when it came),
+    place in the source, id, quantity, ``spend`` (price x quantity, minor units), dwell time, and whether a bot did
+    it; quantity, spend and dwell time are never null.
 
     Args:
         versions: ``features.item_history.item_versions``.
         as_of_us: only what was known by this moment, microseconds since 1970 UTC; None: everything.
     """
     events = known_by(read_days(connection, event_files(settings.lake, span), EVENT), as_of_us)
-    known = tied(connection, settings, span, events, as_of_us).mutate(**{OCCURRED_US: micros(_[OCCURRED_AT])})
+    known = tied(connection, settings, span, events, as_of_us).mutate(
+        **{OCCURRED_US: micros(_[OCCURRED_AT]), KNOWN_US: micros(_[INGESTED_AT])}
+    )
     items = versions.select(ITEM_ID, SINCE_US, UNTIL_US, CATEGORY)
     as_it_was = (
         known[ITEM_ID] == items[ITEM_ID],
@@ -65,5 +69,5 @@ def behaviour(
         SPEND: (_[PRICE] * _[QUANTITY]).fill_null(0),
         DWELL_MS: _[DWELL_MS].fill_null(0),
     }
-    keys = (DAY, USER_ID, SESSION_ID, ITEM_ID, EVENT_TYPE, OCCURRED_US, SOURCE_POSITION, EVENT_ID, IS_BOT)
+    keys = (DAY, USER_ID, SESSION_ID, ITEM_ID, EVENT_TYPE, OCCURRED_US, KNOWN_US, SOURCE_POSITION, EVENT_ID, IS_BOT)
     return stored(connection, described.select(*keys, **columns))

@@ -21,11 +21,12 @@ from features.item_history import item_versions
 from features.knowledge import Knowledge, Pass
 from features.sequences import sequenced, user_sequence
 from features.tiles import SCHEMA, read_tiles, tiles, write_tiles
-from features.versions import changed, drop_others, moment_of, moments, revised_days
+from features.versions import changed, drop_others, moments, revised_days
 from features.view import View
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
 from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
+from infra.moments import moment_of
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
-from features.knowledge import Knowledge, microseconds
+from features.knowledge import Knowledge, told_at
 from features.views import views_of
 from infra.errors import FeatureError
 from infra.lake import Lake, dated, read_json, write_json
@@ -97,7 +97,7 @@ def _added(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[int]:
     before, after = was.get("known") or [], now.get("known") or []
     if after[: len(before)] != before or any(was.get(name) != now.get(name) for name in ("definitions", "closed_at")):
         return []
-    return [microseconds(entry["at"]) for entry in after[len(before) :]]
+    return [told_at(entry["at"]) for entry in after[len(before) :]]
 
 
 def _built(lake: Lake, day: date) -> dict[str, Any] | None:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
 
 from features.identities import LOGIN
 from infra.lake import read_json
+from infra.moments import microseconds
 from infra.partitions import Span, day_end
 from infra.settings import Settings
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Knowledge:
         latest, found = 0, {}
         for day, marker in self._markers.items():
             # a partition of before this was noted is known since its latest row
-            own = microseconds(marker.get("closed_at", marker["known_at"]))
-            latest = found[day] = max(latest, own, _since(day_end(day, self._settings.zone)))
+            own = told_at(marker.get("closed_at", marker["known_at"]))
+            latest = found[day] = max(latest, own, microseconds(day_end(day, self._settings.zone)))
         return found
 
     def late(self, day: date) -> list[int]:
@@ -64,7 +62,7 @@ class Knowledge:
 
         With ``tie_backwards`` also when the logins of the day after came: they name guests of the day.
         """
-        told = [microseconds(entry["at"]) for entry in self._markers.get(day, {}).get("known", [])]
+        told = [told_at(entry["at"]) for entry in self._markers.get(day, {}).get("known", [])]
         after = day + timedelta(days=1)
         if self._settings.tie_backwards and self._markers.get(after, {}).get("mix", {}).get(LOGIN):
             told += [self.closed[after], *self.late(after)]
@@ -110,10 +108,6 @@ def _later(closed: Mapping[date, int], one: Pass, since_us: int) -> Pass | None:
     return Pass(Span(days[0], one.span.end), one.as_of_us, one.late_us) if days else None
 
 
-def microseconds(moment: str) -> int:
-    """Microseconds since 1970 UTC of a moment in ISO 8601."""
-    return _since(datetime.fromisoformat(moment))
-
-
-def _since(moment: datetime) -> int:
-    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+def told_at(moment: str) -> int:
+    """Microseconds since 1970 UTC of a moment in a partition, ISO 8601."""
+    return microseconds(datetime.fromisoformat(moment))

@@ -7,7 +7,7 @@ others than before. A reader takes of the latest T the latest version that was k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -23,17 +23,13 @@ from features.knowledge import Knowledge, Pass
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
 from features.views import views_of
 from infra.lake import Lake, dated
+from infra.moments import moment_of
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 #: Decayed interest agrees to this, however it was computed.
 _AGREE: Final = 1e-9
-
-
-def moment_of(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def moments(settings: Settings, knowledge: Knowledge, one: Pass) -> pa.Table:

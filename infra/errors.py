@@ -41,6 +41,10 @@ class FeatureError(PenchantError):
     """A feature, view or entity that does not exist, or a table that lacks what it needs."""
 
 
+class SkewError(PenchantError):
+    """Answers were made from other values than the lake says."""
+
+
 class TrainingError(PenchantError):
     """A training set or a model that cannot be made from what there is."""
 

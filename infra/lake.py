@@ -24,6 +24,7 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     evaluations/<id>/                     figures per moment, read by the model gate
     reports/gate/                         data docs
     reports/profile/<span>.html           what a day or a span holds, to look at
+    reports/skew/D.json, D.md             what answers of the day saw, held against the lake
 """
 
 from __future__ import annotations
@@ -144,6 +145,14 @@ class Lake:
     def profile(self, span: Span) -> Path:
         """Of a day named by the day, of several by the span."""
         return self.reports / "profile" / f"{span.start if len(span) == 1 else span}.html"
+
+    def skew(self, day: date) -> Path:
+        """The figures; the same for people has the suffix ``.md``."""
+        return self.reports / "skew" / f"{day}.json"
+
+    def skews(self) -> list[Path]:
+        """The figures of every day that has some, by day."""
+        return sorted(self.skew(date.min).parent.glob("*.json"))
 
     def published(self) -> Iterator[Path]:
         """Manifests of published deliveries, by name."""

@@ -151,6 +151,19 @@ class Settings(BaseSettings):
     min_fresh_moments: int = Field(50, ge=2, description="Fresh moments below which no challenger can win.")
     min_fresh_users: int = Field(30, ge=2, description="Different users among them, below which none can win.")
 
+    skew_sample_share: float = Field(
+        0.01, ge=0, le=1, description="Share of the answers whose feature values are kept, to be compared afterwards."
+    )
+    skew_samples_a_day: int = Field(1000, ge=0, le=1_000_000, description="Answers of a shop day kept at most.")
+    skew_limit: float = Field(
+        0.0, ge=0, lt=1, description="Share of the compared values that may differ before a day counts as skewed."
+    )
+    keep_served_days: Lifetime = Field(
+        14,
+        description="Days that the kept answers stay; 0: for ever. They are compared with rows of the inbox, so no "
+        "longer than keep_inbox_days.",
+    )
+
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_poll_seconds: float = Field(
         3.0, gt=0, le=3600, description="Seconds between looks at the ledger and the features' age."

@@ -1,4 +1,4 @@
-"""The platform's own tables, in the database ``penchant``: the ledger, the inbox, and what the gate found."""
+"""The platform's own tables, in the database ``penchant``: ledger, inbox, what the gate found, what was served."""
 
 from __future__ import annotations
 
@@ -88,7 +88,28 @@ class GateRow(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ServedRow(Base):
+    """What one sampled answer knew about its user.
+
+    ``at``: the shop's clock; ``moment``: what is known strictly before it, not before ``at``; ``as_of``: the end of
+    the last closed day that was online; ``seen``: positions in the inbox of the later events that were seen.
+    """
+
+    __tablename__ = "served"
+    __table_args__ = (Index("served_at", "at"),)
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    at: Mapped[datetime]
+    moment: Mapped[datetime]
+    as_of: Mapped[datetime]
+    seen: Mapped[list[int]] = mapped_column(JSONB)
+    feature_service: Mapped[str]
+    features: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 metadata = Base.metadata
 ledger = cast("Table", LedgerEntry.__table__)
 inbox = cast("Table", InboxEvent.__table__)
 gate_results = cast("Table", GateRow.__table__)
+served = cast("Table", ServedRow.__table__)

@@ -77,7 +77,7 @@ def connect(settings: Settings) -> Parts:
 
 
 def _catalogue(settings: Settings, known_at: datetime) -> pa.Table:
-    from features.catalogue import catalogue  # only read while there is no bundle
+    from features.catalogue import catalogue  # brings in DuckDB, when the follower first asks
 
     return catalogue(settings, known_at)
 

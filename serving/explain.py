@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.decay import DAY_US
 from features.state import UserState
-from serving.moments import moment_of
+from infra.moments import moment_of
 from serving.retrieve import strongest_categories
 from serving.schemas import Evidence, PastEvent, Reason
 from serving.shelf import Shelf

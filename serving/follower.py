@@ -9,6 +9,9 @@ from datetime import datetime
 from threading import Event, Thread
 from typing import Final
 
+import pyarrow as pa
+
+from features.events.schema import CATEGORY, ITEM_ID
 from infra.clock import Clock
 from infra.errors import RegistryError
 from infra.settings import Settings
@@ -124,19 +127,22 @@ class Follower:
             self._made_for = made_for
         except Exception as error:
             self._note(trouble, "features", error)
+        items = self._items(now, trouble)
+        categories = self.view.categories if items is None else _categories(items)
         if bundle is None:
-            return View(None, self._catalogue(now, trouble), None, as_of)
+            shelf = self.view.shelf if items is None else Shelf.of(items, self._stats, self._settings.window_days)
+            return View(None, shelf, None, as_of, categories)
         shelf = Shelf.of(bundle.items, self._stats, bundle.meta.window_days)
-        return View(served, shelf, candidate_stats(bundle, self._stats), as_of)
+        return View(served, shelf, candidate_stats(bundle, self._stats), as_of, categories)
 
-    def _catalogue(self, now: datetime, trouble: dict[str, str]) -> Shelf:
-        """Without a champion: what the lake knows about items."""
+    def _items(self, now: datetime, trouble: dict[str, str]) -> pa.Table | None:
+        """What the lake knows about items: without a champion all that there is, with one what came after it."""
         try:
-            return Shelf.of(self._parts.items(now), self._stats, self._settings.window_days)
+            return self._parts.items(now)
         except Exception as error:
             self._made_for = ()
             self._note(trouble, "catalogue", error)
-            return self.view.shelf
+            return None
 
     def _arrears(self, trouble: dict[str, str]) -> None:
         try:
@@ -149,3 +155,7 @@ class Follower:
         trouble[part] = f"{before}{error}"
         if self.view.trouble.get(part) != trouble[part]:
             logger.warning("%s: %s%s: %s", part, before, type(error).__name__, error)
+
+
+def _categories(items: pa.Table) -> dict[str, str]:
+    return dict(zip(items[ITEM_ID].to_pylist(), items[CATEGORY].to_pylist(), strict=True))

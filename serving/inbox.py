@@ -13,10 +13,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.events.schema import DWELL_MS, EVENT_ID, EVENT_TYPE, ITEM_ID, OCCURRED_AT, USER_ID
+from infra.moments import microseconds, moment_of
 from infra.tables import inbox
 from serving.entry import Entry
 from serving.live_event import LiveEvent
-from serving.moments import microseconds, moment_of
 from serving.problems import Problem, unavailable
 
 DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)

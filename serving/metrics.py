@@ -33,6 +33,12 @@ class Metrics:
         self.live_reads = Counter(
             "penchant_live_reads", "Reads of live events, by where they came from.", ("source",), registry=self.registry
         )
+        self.samples = Counter(
+            "penchant_samples",
+            "Answers sampled to be compared, by what became of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.loads = Counter("penchant_bundle_loads", "Bundles loaded.", ("outcome",), registry=self.registry)
         self._serving: tuple[str, str, str] | None = None
         self.bundle = Gauge(

@@ -18,6 +18,7 @@ from serving.metrics import Metrics
 from serving.ports import Store
 from serving.rank import Ranked, rank
 from serving.retrieve import candidates
+from serving.samples import Samples
 from serving.schemas import Price, Recommendation, Recommendations, ServedModel
 from serving.shelf import Item
 from serving.state import Known, state_of
@@ -32,13 +33,14 @@ NO_ATTENTION: Final = np.zeros(0, dtype=np.float32)
 class Recommender:
     """Answers from the view that it is given; nothing here waits for the ledger or for MLflow."""
 
-    def __init__(self, store: Store, live: LiveEvents, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, store: Store, live: LiveEvents, settings: Settings, metrics: Metrics, samples: Samples) -> None:
         self._store = store
         self._live = live
         self._settings = settings
         self._metrics = metrics
+        self._samples = samples
 
-    def recommend(self, user_id: str, limit: int, now: datetime, view: View) -> Recommendations:
+    def recommend(self, user_id: str, limit: int, now: datetime, view: View, request_id: str) -> Recommendations:
         """At most ``limit`` items for ``user_id``; fewer only where the shop has fewer."""
         fallback: Fallback | None = None if view.served else "no_model"
         try:
@@ -46,6 +48,8 @@ class Recommender:
         except Exception as error:  # whatever is wrong with the store, the answer is what is popular
             logger.warning("features cannot be read: %s: %s", type(error).__name__, error)
             known, fallback = self._nobody(user_id, view), fallback or "no_features"
+        else:
+            self._samples.offer(request_id, now, known)
         ranked: Sequence[Ranked] = ()
         if known.state.known and view.served is not None:
             ranked, failed = self._ranked(known.state, view.served, view)

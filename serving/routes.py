@@ -62,7 +62,14 @@ def service(request: Request) -> Service:
     return found
 
 
+async def request_id(request: Request) -> str:
+    """The id that the answer's header ``X-Request-ID`` says."""
+    found: str = request.state.request_id
+    return found
+
+
 Serving = Annotated[Service, Depends(service)]
+RequestId = Annotated[str, Depends(request_id)]
 
 
 async def body(request: Request, serving: Serving) -> bytes:
@@ -94,19 +101,21 @@ _SAID: Final = {
 
 
 @router.get("/v1/users/{user_id:text}/recommendations", tags=["users"], responses=_problems(422))
-def recommendations(user_id: UserId, page: Annotated[Page, Query()], serving: Serving) -> Recommendations:
+def recommendations(
+    user_id: UserId, page: Annotated[Page, Query()], serving: Serving, request: RequestId
+) -> Recommendations:
     """Items for a user, the best first, each with the reason for it.
 
     Features of the last closed day, and all events since, are taken into account. A user never seen
     gets what is popular. When a part is down the answer is degraded, and `fallback` says how.
     """
-    return serving.recommend(user_id, page.limit)
+    return serving.recommend(user_id, page.limit, request)
 
 
 @router.get("/v1/users/{user_id:text}/interest", tags=["users"], responses=_problems(422, 503))
-def interest(user_id: UserId, serving: Serving) -> Interest:
+def interest(user_id: UserId, serving: Serving, request: RequestId) -> Interest:
     """What a user is interested in now, by category: how strongly, at which share, rising or falling."""
-    return serving.interest(user_id)
+    return serving.interest(user_id, request)
 
 
 @router.post(

@@ -16,6 +16,7 @@ from serving.posted import PostedEvent
 from serving.problems import Problem, unavailable
 from serving.readiness import readiness
 from serving.recommend import Recommender
+from serving.samples import Samples
 from serving.schemas import Interest, Readiness, Recommendations, ServingModel, Taken
 from serving.state import state_of
 from serving.take import take
@@ -32,7 +33,8 @@ class Service:
         self._parts = parts
         self._inbox = Inbox(parts.database)
         self._live = LiveEvents(parts.valkey, self._inbox, settings.live_events, metrics)
-        self._recommender = Recommender(parts.store, self._live, settings, metrics)
+        self._samples = Samples(parts.database, settings, metrics)
+        self._recommender = Recommender(parts.store, self._live, settings, metrics, self._samples)
         self.follower = Follower(parts, self._live, settings, self.clock, metrics)
 
     @property
@@ -44,15 +46,16 @@ class Service:
         """No event may be later: clients' clocks may be ahead by the tolerance."""
         return self.clock.now() + timedelta(seconds=self.settings.clock_tolerance_seconds)
 
-    def recommend(self, user_id: str, limit: int) -> Recommendations:
-        return self._recommender.recommend(user_id, limit, self.clock.now(), self.view)
+    def recommend(self, user_id: str, limit: int, request_id: str) -> Recommendations:
+        return self._recommender.recommend(user_id, limit, self.clock.now(), self.view, request_id)
 
-    def interest(self, user_id: str) -> Interest:
-        view = self.view
+    def interest(self, user_id: str, request_id: str) -> Interest:
+        view, now = self.view, self.clock.now()
         try:
-            known = state_of(user_id, self.clock.now(), view, self._parts.store, self._live, self.settings)
+            known = state_of(user_id, now, view, self._parts.store, self._live, self.settings)
         except Exception as error:  # a store can fail in many ways; none of them is an empty profile
             raise unavailable("Interest cannot be told now: the feature store does not answer.") from error
+        self._samples.offer(request_id, now, known)
         return interest_of(known, view.shelf)
 
     def take(self, posted: Sequence[PostedEvent]) -> Taken:
@@ -79,9 +82,11 @@ class Service:
 
     def start(self) -> None:
         self.follower.start()
+        self._samples.start()
 
     def stop(self) -> None:
         self.follower.stop()
+        self._samples.stop()
         self._live.close()
         self._inbox.close()
         self._parts.registry.close()

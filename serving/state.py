@@ -8,21 +8,25 @@ from datetime import datetime
 from typing import Any
 
 from features.state import UserState, advance, from_row
+from infra.moments import microseconds, moment_of
 from infra.partitions import day_end, day_of
 from infra.settings import Settings
 from serving.live import LiveEvents
-from serving.moments import microseconds, moment_of
 from serving.ports import Store
 from serving.view import View
 
 
 @dataclass(frozen=True)
 class Known:
-    """A user's state; not ``complete``: live events may be missing. ``as_of``: up to where the store's row goes."""
+    """A user's state; not ``complete``: live events may be missing. ``as_of``: up to where the store's row goes.
+
+    ``seen``: positions in the inbox of the live events that are in the state.
+    """
 
     state: UserState
     as_of: datetime | None
     complete: bool
+    seen: tuple[int, ...] = ()
 
     @property
     def moment(self) -> datetime:
@@ -43,7 +47,7 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
     base = from_row(user_id, row, meta.window_days, meta.half_life_days)
     since = _horizon(row, view.as_of, settings)
     recent = live.recent(user_id, microseconds(view.as_of) if view.as_of else 0)
-    events = [event.seen(view.shelf.category(event.item_id)) for event in recent.events if event.occurred_us >= since]
+    events = [event.seen(view.category(event.item_id)) for event in recent.events if event.occurred_us >= since]
     moment_us = max([microseconds(now), *(event.occurred_us + 1 for event in events)])
     state = advance(
         base,
@@ -53,7 +57,7 @@ def state_of(user_id: str, now: datetime, view: View, store: Store, live: LiveEv
         history_items=settings.history_items,
         session_minutes=settings.session_minutes,
     )
-    return Known(state, view.as_of, recent.complete)
+    return Known(state, view.as_of, recent.complete, tuple(event.position for event in events))
 
 
 def _horizon(row: Mapping[str, Any], as_of: datetime | None, settings: Settings) -> int:

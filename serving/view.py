@@ -27,6 +27,7 @@ class View:
         served: None: no champion yet, or none could be loaded.
         stats: item windows by item index, shape (item_rows, I); None without a bundle.
         as_of: the end of the last closed day that the store holds.
+        categories: of the items that the lake knows; ``shelf`` has a bundle's, as they were when it was made.
         trouble: by part, what went wrong when it was last looked at.
     """
 
@@ -34,5 +35,10 @@ class View:
     shelf: Shelf = EMPTY
     stats: Floats | None = None
     as_of: datetime | None = None
+    categories: Mapping[str, str] = field(default_factory=dict)
     looked: bool = False
     trouble: Mapping[str, str] = field(default_factory=dict)
+
+    def category(self, item_id: str | None) -> str:
+        """The item's category as it is known now, which is what the log will say of an event of today."""
+        return self.categories.get(item_id or "") or self.shelf.category(item_id)

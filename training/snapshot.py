@@ -5,7 +5,7 @@ last closed day before the moment, advanced by that day's earlier events with th
 answers requests. A folder below ``lake.snapshot(id)``::
 
     snapshot.json         days of each split, counts, settings of the features, digest
-    moments.parquet       user, session, moment, day, targets, and the state (``training.states``)
+    moments.parquet       user, session, moment, day, targets, and the state (``features.state_table``)
     item_stats.parquet    day, item, the item windows as of the day's beginning
     items.parquet         item_id, title, category, price: what was known when the fresh days begin
 """
@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features import state_table
 from features.bundle import ITEM_TABLE
 from features.events.schema import CATEGORY, ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
@@ -35,7 +36,6 @@ from infra.errors import TrainingError
 from infra.lake import read_json, write_json, written_aside
 from infra.partitions import Span
 from infra.settings import Settings
-from training import states as state_table
 from training.moments import DAY, MOMENT, SPLITS, Split, Splits
 
 META: Final = "snapshot.json"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from features.behaviour import behaviour
+from features.behaviour import KNOWN_US, behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
 from features.engine import batches, connect
@@ -19,11 +19,13 @@ from features.inputs import stat_columns
 from features.item_history import item_versions
 from features.knowledge import Knowledge
 from features.state import UserState, advance, from_row
+from features.user_log import LATE_US, LOG_COLUMNS, UserLog
 from features.view import EVENT_TIMESTAMP
 from infra.errors import TrainingError
+from infra.moments import moment_of
 from infra.partitions import Span, day_start
 from infra.settings import Settings
-from training.moments import BASKETS, DAY, LOG_COLUMNS, MOMENT, Log, Splits, days_of, start_us
+from training.moments import BASKETS, DAY, MOMENT, Splits, days_of, start_us
 from training.snapshot import Snapshot, write
 
 Progress = Callable[[str], None]
@@ -65,16 +67,30 @@ def _closed(settings: Settings, through: date | None) -> Span:
 
 
 def _read(settings: Settings, span: Span) -> tuple[pa.Table, pa.Table]:
-    """Events of known users, with their items as they were, and the moments, in order of time."""
+    """Events of known users, with their items as they were, and the moments, in order of time.
+
+    As they were known when the last day was: what came later is not in this set, whenever it is taken.
+    """
+    closed = Knowledge(settings).closed
+    as_of_us = closed[span.end - timedelta(days=1)]
     with connect(settings) as connection:
-        events = behaviour(connection, settings, span, item_versions(connection, settings))
-        known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS)
+        versions = item_versions(connection, settings, moment_of(as_of_us))
+        events = behaviour(connection, settings, span, versions, as_of_us)
+        known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS, KNOWN_US, DAY)
         table = pa.Table.from_batches(batches(connection, known))
         moments = connection.con.sql(BASKETS.format(events=events.get_name())).to_arrow_table()
     if not len(moments):
         raise TrainingError(f"No known user bought anything on the days {span}.", "Load more days.")
     days = days_of(moments[MOMENT].cast(pa.int64()).to_numpy(), span, settings)
-    return table, moments.add_column(3, DAY, pa.array(days, pa.date32()))
+    return _late(table, span, closed), moments.add_column(3, DAY, pa.array(days, pa.date32()))
+
+
+def _late(events: pa.Table, span: Span, closed: Mapping[date, int]) -> pa.Table:
+    """``events`` with ``LATE_US``: a row that came with its day was seen live."""
+    limits = np.array([closed[day] for day in span.days()], dtype=np.int64)
+    places = (events[DAY].to_numpy() - np.datetime64(span.start)).astype(np.int64)
+    known = events[KNOWN_US].to_numpy()
+    return events.append_column(LATE_US, pa.array(np.where(known > limits[places], known, 0)))
 
 
 def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table) -> list[UserState]:
@@ -83,7 +99,7 @@ def _states(settings: Settings, span: Span, events: pa.Table, moments: pa.Table)
 
     asked = pa.table({USER_ID: moments[USER_ID], EVENT_TIMESTAMP: moments[MOMENT]})
     rows = user_rows(settings, asked).drop_columns([EVENT_TIMESTAMP])
-    log = Log(events)
+    log = UserLog(events)
     horizon = _Horizon(settings, span)
     moments_us = moments[MOMENT].cast(pa.int64()).to_pylist()
     states = []

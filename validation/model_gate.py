@@ -1,7 +1,8 @@
 """Whether a challenger may serve: judged on fresh days that no model learned from or was chosen by.
 
 It wins only if NDCG@10 is better, beyond doubt, than the champion's and than every baseline's named:
-the lower 95 % bound of the mean difference over the same moments lies above ``min_improvement``.
+the lower 95 % bound of the mean difference over the same moments lies above ``min_improvement``. It wins
+nothing while answers are known to be made from other values than it learned from (``validation.skew``).
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from infra.errors import RegistryError
 from infra.evaluations import EVALUATED_USER, MEASURES, MOMENT_ID, NDCG_10, Evaluation, Measured
 from infra.intervals import Interval, mean_interval, mean_intervals
 from infra.settings import Settings
+from validation.skew_report import SkewReport
 from validation.verdict import Comparison, Rule, Verdict
 
 
-def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
+def judge(evaluation: Evaluation, settings: Settings, skew: SkewReport | None = None) -> Verdict:
     """Judge a challenger; a baseline that is the champion is compared once.
 
     Args:
         evaluation: figures per moment of challenger, champion and baselines.
         settings: ``min_improvement``, ``min_fresh_moments``, ``min_fresh_users``.
+        skew: the last report on answers beside the lake; None: nothing was measured, which is no refusal.
 
     Raises:
         RegistryError: the challenger has no version, or the tables are not about the same moments.
@@ -39,6 +42,7 @@ def judge(evaluation: Evaluation, settings: Settings) -> Verdict:
         _enough("enough_moments", "moments", len(users), settings.min_fresh_moments),
         _enough("enough_users", "users", len(set(users)), settings.min_fresh_users),
         *(_beats(comparison, settings.min_improvement) for comparison in comparisons),
+        _consistent(skew, settings.skew_limit),
     )
     passed = bool(comparisons) and all(rule.passed for rule in rules)
     figures = _figures(ours, users)
@@ -108,12 +112,22 @@ def _beats(comparison: Comparison, bound: float) -> Rule:
     return Rule(f"beats_{name}", passed, gap.low, bound, why)
 
 
+def _consistent(skew: SkewReport | None, limit: float) -> Rule:
+    if skew is None:
+        return Rule("consistent", True, 0.0, limit, "not measured: no answers were compared with the lake yet")
+    why = "answers are made from what the lake says" if not skew.skewed else "answers are not what the lake says"
+    return Rule("consistent", not skew.skewed, skew.share, skew.limit, f"{why}: {skew.said}")
+
+
 def _reason(
     name: str, figures: dict[str, Interval], counts: tuple[int, int], rules: tuple[Rule, ...], passed: bool
 ) -> str:
     """One sentence for a person: what decided; in full about the rival that it came nearest to losing to."""
     short = [rule.why for rule in rules if not rule.passed and rule.name.startswith("enough_")]
     compared = sorted((rule for rule in rules if rule.name.startswith("beats_")), key=lambda rule: rule.observed)
+    skewed = [rule.why for rule in rules if not rule.passed and rule.name == "consistent"]
+    if skewed:
+        return f"{name} cannot be promoted: {skewed[0]}"
     if short:
         return f"{name} cannot be judged: {' and '.join(short)}."
     if not compared:

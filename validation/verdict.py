@@ -16,7 +16,8 @@ class Rule:
 
     Attributes:
         name: ``enough_moments``, ``enough_users``: ``observed`` must reach ``bound``;
-            ``beats_champion``, ``beats_NAME`` of a baseline: the lower bound ``observed`` must exceed it.
+            ``beats_champion``, ``beats_NAME`` of a baseline: the lower bound ``observed`` must exceed it;
+            ``consistent``: the share ``observed`` of served values that differ from the lake's may not exceed it.
         why: what was found, in words.
     """
 

@@ -34,3 +34,13 @@ def retire_inbox(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]
     with opened(settings) as database:
         rows = forget_exported(settings, database, settings.shop_clock().now(), dry_run=dry_run)
     return {"rows": rows}
+
+
+def retire_served(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    """Delete the kept answers that had their time; returns how many."""
+    from infra.database import opened
+    from infra.served import forget_served
+
+    with opened(settings) as database:
+        rows = forget_served(settings, database, settings.shop_clock().now(), dry_run=dry_run)
+    return {"rows": rows}

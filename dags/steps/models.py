@@ -36,10 +36,13 @@ def challenge(settings: Settings, version: str | int | None) -> dict[str, Any]:
 
 def judge(settings: Settings, challenged: dict[str, Any]) -> dict[str, Any]:
     """Hold the figures against the gate's rules; returns the verdict as data."""
+    from features.views import SERVICE
     from infra.evaluations import load_evaluation
     from validation.model_gate import judge as judge_evaluation
+    from validation.skew_report import last_report
 
-    verdict = judge_evaluation(load_evaluation(settings.lake, challenged["evaluation"]), settings)
+    evaluation = load_evaluation(settings.lake, challenged["evaluation"])
+    verdict = judge_evaluation(evaluation, settings, last_report(settings.lake, SERVICE))
     print(verdict.reason)
     return verdict.to_json()
 

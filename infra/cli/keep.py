@@ -36,6 +36,7 @@ def keep(
             done["merged"] = steps.merge_days(settings, dry_run=dry_run)
             done["removed"] = steps.retire_files(settings, dry_run=dry_run)
             done["inbox"] = steps.retire_inbox(settings, dry_run=dry_run)
+            done["served"] = steps.retire_served(settings, dry_run=dry_run)
     finally:
         # the inbox comes last: what was done is told also while PostgreSQL does not answer
         _tell(done, as_json)
@@ -56,8 +57,9 @@ def _tell(done: dict[str, Any], as_json: bool) -> None:
             typer.echo(f"              {day} is left: a publishing was cut short there, run it again")
     for kind, removed in done.get("removed", {}).items():
         _line(removed["files"], f"{KINDS[kind]} ({_megabytes(removed['bytes'])})", removed["waiting"])
-    if inbox := done.get("inbox"):
-        _line(inbox["rows"], "rows of the inbox", 0)
+    for table, what in (("inbox", "rows of the inbox"), ("served", "answers kept to be compared")):
+        if rows := done.get(table):
+            _line(rows["rows"], what, 0)
 
 
 def _line(count: int, what: str, waiting: int) -> None:

@@ -26,6 +26,7 @@ GROUPS = (
     "infra.cli.validate",
     "infra.cli.features",
     "infra.cli.profile",
+    "infra.cli.skew",
     "infra.cli.keep",
     "infra.cli.simulate",
     "infra.cli.train",

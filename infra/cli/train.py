@@ -56,11 +56,14 @@ def evaluate(
 
     settings = load_settings()
     with _news(as_json) as report:
+        from features.views import SERVICE
         from training.challenge import challenge
         from validation.model_gate import judge
+        from validation.skew_report import last_report
 
         evaluation_id = challenge(settings, version, seat=False, on_progress=report)
-        verdict = judge(load_evaluation(settings.lake, evaluation_id), settings)
+        skew = last_report(settings.lake, SERVICE)
+        verdict = judge(load_evaluation(settings.lake, evaluation_id), settings, skew)
     if as_json:
         print_json(verdict.to_json())
     else:

@@ -13,7 +13,7 @@ import pytest
 
 from infra.settings import PROJECT
 
-DAGS = ("build_features", "ingest_events", "keep_lake", "load_history", "promote_model", "train_interest")
+DAGS = ("build_features", "check_skew", "ingest_events", "keep_lake", "load_history", "promote_model", "train_interest")
 HEAVY = ("tensorflow", "pandas", "mlflow", "feast", "great_expectations", "matplotlib", "duckdb")
 
 #: Reads every DAG file as Airflow does, and prints what it found and which heavy modules came with it.
@@ -135,6 +135,7 @@ def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
         "load_history": ["history"],
         "ingest_events": ["events"],
         "keep_lake": [],
+        "check_skew": [],
         "build_features": ["features", "features_reissued"],
         "train_interest": ["model_version"],
         "promote_model": ["champion"],
@@ -143,6 +144,7 @@ def test_dags_are_chained_by_assets(read: dict[str, Any]) -> None:
         "load_history": "PartitionedAtRuntime",
         "ingest_events": "CronPartitionTimetable",
         "keep_lake": "CronTriggerTimetable",
+        "check_skew": "PartitionedAssetTimetable",
         "build_features": "PartitionedAssetTimetable",
         "train_interest": "PartitionedAssetTimetable",
         "promote_model": "PartitionedAssetTimetable",

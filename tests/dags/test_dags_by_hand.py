@@ -46,6 +46,7 @@ CONF: dict[str, dict[str, str]] = {
     "load_history": {"start": str(HISTORY.start), "end": str(HISTORY.end)},
     "ingest_events": {"day": str(DAY)},
     "build_features": {"day": str(DAY)},
+    "check_skew": {"day": str(DAY)},
     "train_interest": {},
     "promote_model": {},
     "keep_lake": {},
@@ -54,6 +55,7 @@ TASKS = {
     "load_history": ("ingest", "gate", "publish", "profile", "build", "materialise", "settled"),
     "ingest_events": ("ingest", "gate", "publish", "profile", "settled"),
     "build_features": ("build", "materialise", "reissue"),
+    "check_skew": ("check",),
     "train_interest": ("train",),
     "promote_model": ("challenge", "judge", "decide"),
     "keep_lake": ("merge", "retire", "forget"),
@@ -136,6 +138,10 @@ def test_days_are_closed_and_built(runs: dict[str, Any], shop: Settings) -> None
 def test_what_was_published_has_a_page(runs: dict[str, Any], shop: Settings) -> None:
     for span in (HISTORY, Span.of_day(DAY)):
         assert str(span.start) in shop.lake.profile(span).read_text(encoding="utf-8")
+
+
+def test_answers_of_the_day_have_a_report(runs: dict[str, Any], shop: Settings) -> None:
+    assert "nothing compared, 0 answers" in shop.lake.skew(DAY).with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_the_days_that_a_late_row_changed_are_announced_each(runs: dict[str, Any], shop: Settings) -> None:

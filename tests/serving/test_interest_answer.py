@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from serving.interest import trend
@@ -21,6 +22,18 @@ def test_shares_strengths_and_trends(client):
         assert row["strengths"] == {f"{life}d": pytest.approx(worth * 2 ** (-days / life)) for life in (7, 30, 90)}
     assert (lamp["trend"], clock["trend"]) == ("falling", "rising")
     assert [event["item_id"] for event in content["last_events"]] == ["i003", "i001", "i001", "i001"]
+
+
+def test_an_item_newer_than_the_model_counts_for_its_category(shop, opened):
+    """The model was made before the shop had kettles; the log will say that i900 is one."""
+    kettle = {"item_id": "i900", "title": "kettle i900", "category": "kettle", "price": 900}
+    known = pa.concat_tables([shop.items(None), pa.Table.from_pylist([kettle], schema=shop.items(None).schema)])
+    shop.items = lambda _: known
+    with opened(shop) as client:
+        event = {"user_id": "kettle-lover", "item_id": "i900", "event_type": "purchase", "event_id": "kettle-1"}
+        assert client.post("/v1/events", json=event).status_code == 202
+        content = client.get("/v1/users/kettle-lover/interest").json()
+    assert [row["category"] for row in content["categories"]] == ["kettle"]
 
 
 def test_an_unknown_user_has_an_empty_profile(client):

@@ -21,7 +21,7 @@ def assert_same(found: UserState, expected: UserState) -> None:
     assert found.moment_us == expected.moment_us
     assert found.sequence == expected.sequence
     assert found.history == expected.history
-    assert dict(found.windows) == dict(expected.windows)
+    assert {name: found.windows[name] for name in expected.windows} == dict(expected.windows)
     assert dict(found.today) == dict(expected.today)
     assert found.interest.categories == expected.interest.categories
     moment, lives = expected.moment_us, expected.half_life_days

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from infra.evaluations import EVALUATION, MEASURES, Evaluation, Measured, load_e
 from infra.lake import Lake
 from infra.settings import Settings
 from validation.model_gate import judge
+from validation.skew_compare import Pair, compare
+from validation.skew_report import SkewReport
 
 MOMENTS, USERS = 400, 250
 
@@ -79,6 +82,7 @@ def test_beating_the_champion_is_not_enough_while_a_baseline_is_better(knobs: Se
         "enough_users": True,
         "beats_champion": True,
         "beats_buy-again": False,
+        "consistent": True,
     }
 
 
@@ -93,6 +97,7 @@ def test_every_baseline_counts_and_the_nearest_are_named(knobs: Settings) -> Non
         "beats_popular",
         "beats_recent",
         "beats_last",
+        "consistent",
     ]
     assert "beats the champion buy-again v1" in verdict.reason
     assert verdict.reason.endswith("; it beats recent, last, popular.")
@@ -177,3 +182,33 @@ def test_the_same_evaluation_gives_the_same_verdict_after_the_lake(knobs: Settin
     assert judge(load_evaluation(lake, "e1"), knobs).to_json() == judge(found, knobs).to_json()
     with pytest.raises(RegistryError, match="no evaluation e2"):
         load_evaluation(lake, "e2")
+
+
+def skew_of(served: int, limit: float = 0.0) -> SkewReport:
+    """A report on one answer that knew ``served`` views, where the lake says 1."""
+    moment = datetime(2010, 12, 10, tzinfo=UTC)
+    features = compare([Pair("u1", moment, {"view_count_7d": served}, [{"view_count_7d": 1}])])
+    counts = dict.fromkeys(("samples", "compared", "values"), 1) | dict.fromkeys(("behind", "unseen"), 0)
+    told = {"day": moment.date(), "made_at": moment, "feature_service": "interest_v1", "explained": {}, "limit": limit}
+    return SkewReport(**counts, **told, different=features[0].different, features=features)
+
+
+def test_while_answers_are_not_what_the_lake_says_nothing_is_promoted(knobs: Settings) -> None:
+    found = evaluation(measured("dien", 3, 0.04), measured("dien", 1))
+
+    verdict = judge(found, knobs, skew_of(2))
+
+    assert verdict.outcome == "rejected"
+    assert [rule.name for rule in verdict.rules if not rule.passed] == ["consistent"]
+    assert verdict.reason == (
+        "dien v3 cannot be promoted: answers are not what the lake says: "
+        "2010-12-10: 1 answers, 1 values compared, 1 differ: view_count_7d (1)."
+    )
+    assert judge(found, knobs, skew_of(1)).promoted
+
+
+def test_what_was_never_measured_refuses_nobody_and_is_told(knobs: Settings) -> None:
+    verdict = judge(evaluation(measured("dien", 3, 0.04), measured("dien", 1)), knobs)
+
+    assert verdict.promoted
+    assert verdict.rules[-1].why.startswith("not measured: ")

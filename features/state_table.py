@@ -1,4 +1,4 @@
-"""User states as a table, under the names of the feature views, and back."""
+"""User states under the names of the feature views: by column, as a table, and back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from features.state import UserState, from_row
@@ -38,30 +39,8 @@ def state_schema(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) 
     return pa.schema([*columns, *(pa.field(today_column(name), pa.int64()) for name in WINDOW_BEHAVIOURS)])
 
 
-def to_table(states: Sequence[UserState], window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Table:
-    """A row per state, see ``state_schema``."""
-    return pa.Table.from_pylist([_row(state) for state in states], schema=state_schema(window_days, half_life_days))
-
-
-def from_table(
-    table: pa.Table,
-    user_ids: Sequence[str],
-    moments_us: Sequence[int],
-    window_days: tuple[int, ...],
-    half_life_days: tuple[int, ...],
-) -> list[UserState]:
-    """The states that ``to_table`` wrote, at their moments."""
-    return [
-        replace(
-            from_row(user_id, row, window_days, half_life_days),
-            moment_us=int(moment),
-            today={name: row[today_column(name)] for name in WINDOW_BEHAVIOURS},
-        )
-        for row, user_id, moment in zip(table.to_pylist(), user_ids, moments_us, strict=True)
-    ]
-
-
-def _row(state: UserState) -> dict[str, Any]:
+def columns_of(state: UserState) -> dict[str, Any]:
+    """What a state holds, by column of ``state_schema``."""
     sequence, history, interest = state.sequence, state.history, state.interest
     strengths = zip(state.half_life_days, interest.strengths.T, strict=True)
     return {
@@ -82,3 +61,39 @@ def _row(state: UserState) -> dict[str, Any]:
         "history_last_us": history.last_us,
         **{today_column(name): count for name, count in state.today.items()},
     }
+
+
+def values_of(state: UserState) -> dict[str, Any]:
+    """``columns_of`` in numbers, texts and lists alone, the interest carried to the state's moment."""
+    interest = replace(state.interest, strengths=state.interest.at(state.moment_us, state.half_life_days))
+    columns = columns_of(replace(state, interest=interest))
+    return {name: value if isinstance(value, int | float) else _listed(value) for name, value in columns.items()}
+
+
+def to_table(states: Sequence[UserState], window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> pa.Table:
+    """A row per state, see ``state_schema``."""
+    return pa.Table.from_pylist(
+        [columns_of(state) for state in states], schema=state_schema(window_days, half_life_days)
+    )
+
+
+def from_table(
+    table: pa.Table,
+    user_ids: Sequence[str],
+    moments_us: Sequence[int],
+    window_days: tuple[int, ...],
+    half_life_days: tuple[int, ...],
+) -> list[UserState]:
+    """The states that ``to_table`` wrote, at their moments."""
+    return [
+        replace(
+            from_row(user_id, row, window_days, half_life_days),
+            moment_us=int(moment),
+            today={name: row[today_column(name)] for name in WINDOW_BEHAVIOURS},
+        )
+        for row, user_id, moment in zip(table.to_pylist(), user_ids, moments_us, strict=True)
+    ]
+
+
+def _listed(values: Any) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -1,0 +1,78 @@
+"""What the lake says of past moments is what Feast's historical retrieval says, and goes on with the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from features.engine import connect
+from features.past import Past
+from features.state import from_row
+from features.state_table import values_of
+from features.store.point_in_time import user_rows
+from features.views import EVENT_TIMESTAMP
+from infra.errors import FeatureError
+from infra.moments import microseconds
+from infra.partitions import Span, day_start
+
+pytestmark = pytest.mark.integration
+
+START = date(2011, 1, 3)
+SPAN = Span(START, START + timedelta(days=8))
+UTC = pa.timestamp("us", tz="UTC")
+USERS = ("st-u1", "st-u2", "st-nobody")
+#: Of the first day.
+EVERY = ("st-0-1", "st-0-2")
+
+
+@pytest.fixture
+def past(store: Any) -> Iterator[Past]:
+    with connect(store.settings) as connection:
+        yield Past(connection, store.settings, USERS, SPAN)
+
+
+def begin(store: Any, day: int) -> datetime:
+    return day_start(START + timedelta(days=day), store.settings.zone)
+
+
+def test_its_rows_are_those_of_historical_retrieval(store: Any, past: Past) -> None:
+    settings = store.settings
+    pairs = [(user, day) for user in USERS for day in range(1, 15)]  # windows expire four days after the last row
+    moments = [begin(store, day) + timedelta(hours=2) for _, day in pairs]
+    asked = pa.table({"user_id": [user for user, _ in pairs], EVENT_TIMESTAMP: pa.array(moments, UTC)})
+    for (user, day), moment, row in zip(pairs, moments, user_rows(settings, asked).to_pylist(), strict=True):
+        expected = from_row(user, row, settings.window_days, settings.half_life_days)
+        found = past.state(user, begin(store, day), moment, ())
+        assert found.windows == expected.windows
+        assert found.history == expected.history
+        assert found.sequence == expected.sequence
+        assert found.interest.categories == expected.interest.categories
+        assert found.interest.strengths.tolist() == expected.interest.strengths.tolist()
+
+
+def test_only_events_that_were_seen_come_on_top(store: Any, past: Past) -> None:
+    moment = begin(store, 0) + timedelta(hours=3)
+    none, one, all_ = (past.state("st-u1", begin(store, 0), moment, seen) for seen in ((), ("st-0-2",), EVERY))
+    assert (none.known, one.sequence.items, all_.sequence.items) == (False, ("st-i2",), ("st-i1", "st-i2"))
+    assert all_.moment_us == microseconds(moment)
+    before = past.state("st-u1", begin(store, 0), begin(store, 0) + timedelta(hours=2), EVERY)
+    assert before.sequence.items == ("st-i1",)
+    assert values_of(all_)["today_purchase"] == 1
+
+
+def test_what_was_taken_in_later_is_known(store: Any, past: Past) -> None:
+    """An event is known an hour after its day, by the shop's own markers."""
+    end = begin(store, 1)
+    assert past.came_later("st-u1", before=end, known=end + timedelta(minutes=59))
+    assert not past.came_later("st-u1", before=end, known=end + timedelta(minutes=60))
+    assert not past.came_later("st-u1", before=end - timedelta(days=1), known=end - timedelta(days=1))
+    assert not past.came_later("st-nobody", before=end, known=end)
+
+
+def test_days_that_are_not_closed_are_named(store: Any) -> None:
+    with connect(store.settings) as connection, pytest.raises(FeatureError, match="not closed: 2011-01-11"):
+        Past(connection, store.settings, USERS, Span(START, SPAN.end + timedelta(days=1)))
