@@ -15,7 +15,6 @@ from threading import Thread
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from features.state_table import values_of
 from features.views import SERVICE
@@ -74,10 +73,10 @@ class Samples:
         if not self._thread.is_alive():
             return
         try:
-            self._queue.put_nowait(None)  # wakes the thread where nothing else does
+            self._queue.put(None, timeout=_STOP_SECONDS)
+            self._thread.join(_STOP_SECONDS)
         except Full:
-            logger.info("samples: stopping with a full queue")
-        self._thread.join(_STOP_SECONDS)
+            logger.warning("samples: the database does not let go, what waits is lost")
 
     def _run(self) -> None:
         while (sample := self._queue.get()) is not None:
@@ -86,7 +85,7 @@ class Samples:
                 continue
             try:
                 self._count("kept" if keep(self._database, self._settings, _row(sample)) else "beyond_bound")
-            except SQLAlchemyError as error:
+            except Exception as error:  # one that cannot be written must not end the others
                 self._count("failed")
                 logger.warning("a sample cannot be kept: %s", type(error).__name__)
 

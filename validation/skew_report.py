@@ -70,12 +70,12 @@ class SkewReport(BaseModel):
     def said(self) -> str:
         """The whole in a sentence."""
         if not self.compared:
-            return f"{self.day}: nothing compared, {self.samples} answers were kept."
-        answers = f"{self.compared} answers, {self.values} values compared"
+            return f"{self.day}: nothing compared; kept: {_many(self.samples, 'answer')}."
+        answers = f"{_many(self.values, 'value')} of {_many(self.compared, 'answer')} compared"
         if not self.different:
             return f"{self.day}: {answers}, all as the lake says."
         names = ", ".join(f"{one.feature} ({one.different})" for one in self.wrong[:5])
-        more = f" and {len(self.wrong) - 5} more features" if len(self.wrong) > 5 else ""
+        more = f" and {_many(len(self.wrong) - 5, 'more feature')}" if len(self.wrong) > 5 else ""
         return f"{self.day}: {answers}, {self.different} differ: {names}{more}."
 
     def to_json(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def to_markdown(report: SkewReport) -> str:
         "",
         report.said,
         "",
-        f"- kept: {report.samples} answers with {report.feature_service}; compared: {report.compared}",
+        f"- kept: {_many(report.samples, 'answer')} with {report.feature_service}; compared: {report.compared}",
         f"- values that differ: {report.different} of {report.values} ({report.share:.3%}; limit {report.limit:.3%})",
         f"- given while a closed day was not online yet: {report.behind}",
         f"- before events of the same time came by another way than the API: {report.unseen}",
@@ -132,7 +132,9 @@ def to_markdown(report: SkewReport) -> str:
 
 
 def _reason(name: str, one: Explained) -> str:
-    return f"- left out, {name}: {one.answers} answers, {one.different} values differ: {REASONS[name]}"
+    return (
+        f"- left out, {name}: {_many(one.answers, 'answer')}, of whose values {one.different} differ: {REASONS[name]}"
+    )
 
 
 def _row(one: FeatureSkew) -> str:
@@ -142,6 +144,10 @@ def _row(one: FeatureSkew) -> str:
     values = (found.served, found.expected) if found else ("", "")
     cells = [one.feature, one.compared, one.different, _number(one.absolute), _number(one.relative), first + place]
     return f"| {' | '.join(_cell(cell) for cell in (*cells, *values))} |"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _number(value: float | None) -> str:

@@ -141,7 +141,7 @@ def test_what_was_published_has_a_page(runs: dict[str, Any], shop: Settings) -> 
 
 
 def test_answers_of_the_day_have_a_report(runs: dict[str, Any], shop: Settings) -> None:
-    assert "nothing compared, 0 answers" in shop.lake.skew(DAY).with_suffix(".md").read_text(encoding="utf-8")
+    assert "nothing compared; kept: 0 answers" in shop.lake.skew(DAY).with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_the_days_that_a_late_row_changed_are_announced_each(runs: dict[str, Any], shop: Settings) -> None:

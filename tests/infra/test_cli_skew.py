@@ -77,7 +77,7 @@ def test_without_answers_there_is_nothing_to_compare_and_nothing_wrong(shop: Set
     done = penchant("skew")
     assert (done.returncode, done.stderr) == (0, "")
     page = shop.lake.skew(DAY).with_suffix(".md")
-    assert done.stdout.splitlines() == ["2013-12-01: nothing compared, 0 answers were kept.", str(page)]
+    assert done.stdout.splitlines() == ["2013-12-01: nothing compared; kept: 0 answers.", str(page)]
     assert page.exists()
 
 
@@ -98,7 +98,7 @@ def test_an_answer_that_is_right_exits_0_and_a_wrong_one_1(shop: Settings, pench
     answered(shop)
     done = penchant("skew")
     assert done.returncode == 0, done.stderr
-    assert "1 answers" in done.stdout
+    assert "of 1 answer compared" in done.stdout
     assert "all as the lake says" in done.stdout
 
 

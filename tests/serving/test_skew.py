@@ -190,7 +190,7 @@ def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
     assert (report.compared, report.different) == (1, 0)
     assert report.explained["late"].answers == 1
     assert report.explained["late"].different > 0
-    assert "left out, late: 1 answers" in shop.later.lake.skew(DAY).with_suffix(".md").read_text()
+    assert "left out, late: 1 answer," in shop.later.lake.skew(DAY).with_suffix(".md").read_text()
 
 
 def test_more_posted_events_than_answers_see_are_told(shop: House) -> None:

@@ -202,7 +202,7 @@ def test_while_answers_are_not_what_the_lake_says_nothing_is_promoted(knobs: Set
     assert [rule.name for rule in verdict.rules if not rule.passed] == ["consistent"]
     assert verdict.reason == (
         "dien v3 cannot be promoted: answers are not what the lake says: "
-        "2010-12-10: 1 answers, 1 values compared, 1 differ: view_count_7d (1)."
+        "2010-12-10: 1 value of 1 answer compared, 1 differ: view_count_7d (1)."
     )
     assert judge(found, knobs, skew_of(1)).promoted
 

@@ -40,12 +40,12 @@ def test_one_value_is_enough_unless_more_may_differ() -> None:
 
 
 def test_it_says_what_differs_and_how_often() -> None:
-    assert GOOD.said == "2010-12-10: 1 answers, 2 values compared, all as the lake says."
-    assert BAD.said == "2010-12-10: 1 answers, 2 values compared, 1 differ: b (1)."
+    assert GOOD.said == "2010-12-10: 2 values of 1 answer compared, all as the lake says."
+    assert BAD.said == "2010-12-10: 2 values of 1 answer compared, 1 differ: b (1)."
     many = report({f"f{n}": 1 for n in range(7)}, {f"f{n}": 2 for n in range(7)})
     assert many.said.endswith("f0 (1), f1 (1), f2 (1), f3 (1), f4 (1) and 2 more features.")
     nothing = report({}, {}, samples=3, compared=0)
-    assert (nothing.said, nothing.skewed) == ("2010-12-10: nothing compared, 3 answers were kept.", False)
+    assert (nothing.said, nothing.skewed) == ("2010-12-10: nothing compared; kept: 3 answers.", False)
 
 
 def test_a_skewed_day_names_features_and_page(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_figures_and_page_lie_in_the_lake(tmp_path: Path) -> None:
     page = lake.skew(DAY).with_suffix(".md").read_text(encoding="utf-8")
     assert "| b | 1 | 1 | 0.5 | 0.2 | u1, 2010-12-10T09:00:00+00:00 | 2.5 | 2.0 |" in page
     assert "| x\\|y | z |" in page
-    assert "- left out, late: 2 answers, 7 values differ: an event of the user" in page
+    assert "- left out, late: 2 answers, of whose values 7 differ: an event of the user" in page
 
 
 def test_the_gate_reads_the_last_day_on_which_something_was_compared(tmp_path: Path) -> None:
