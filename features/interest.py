@@ -18,10 +18,12 @@ from features.behaviour import OCCURRED_US, ORDER
 from features.decay import DAY_US, DWELL_FULL_MS, DWELL_HALF_MS, WEIGHTS
 from features.engine import DAY, Column, Table
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, ITEM_ID, USER_ID
-from features.views import interest_column
+from features.views import PROFILE_CATEGORIES, interest_column, profile_column
 
 CATEGORIES: Final = "interest_categories"
 AS_OF_US: Final = "interest_as_of_us"
+FIRST_US: Final = "interest_first_us"
+LAST_US: Final = "interest_last_us"
 _KEY: Final = (USER_ID, CATEGORY)
 _BEFORE: Final = ibis.date(1, 1, 1)
 
@@ -63,15 +65,20 @@ def _added(events: Table, origin_us: int, columns: Mapping[str, int]) -> Table:
     gains = events.mutate(gain=weight(events[EVENT_TYPE], events[DWELL_MS]))
     scaled = gains.mutate(**{name: _.gain * _growth(_[OCCURRED_US], origin_us, days) for name, days in columns.items()})
     # a sum over an ordered list: the order of a plain sum, and so its last bits, would vary from run to run
-    return scaled.group_by(*_KEY, DAY).agg(**{name: _[name].collect(order_by=ORDER).sums() for name in columns})
+    return scaled.group_by(*_KEY, DAY).agg(
+        **{name: _[name].collect(order_by=ORDER).sums() for name in columns},
+        **{FIRST_US: _[OCCURRED_US].min(), LAST_US: _[OCCURRED_US].max()},
+    )
 
 
 def _before(states: Table, origin_us: int, columns: Mapping[str, int]) -> Table:
-    """The strengths before the span as seen from τ: user, category, strengths."""
-    parts = states.select(USER_ID, AS_OF_US, part=states[CATEGORIES].zip(*(states[name] for name in columns)).unnest())
+    """The strengths before the span as seen from τ: user, category, strengths, first and last moment."""
+    lists = (*columns, FIRST_US, LAST_US)
+    parts = states.select(USER_ID, AS_OF_US, part=states[CATEGORIES].zip(*(states[name] for name in lists)).unnest())
     return parts.select(
         USER_ID,
         **{CATEGORY: _.part.f1},
+        **{name: _.part[f"f{len(columns) + place}"] for place, name in enumerate((FIRST_US, LAST_US), start=2)},
         **{
             name: _.part[f"f{place}"] * _growth(_[AS_OF_US], origin_us, days)
             for place, (name, days) in enumerate(columns.items(), start=2)
@@ -88,7 +95,7 @@ def _grid(active: Table, added: Table, before: Table) -> Table:
 
 
 def _running(grid: Table, added: Table, before: Table, names: Sequence[str]) -> Table:
-    """Strength of every part of the grid, as seen from τ."""
+    """Strength of every part of the grid, as seen from τ, its first and its last moment."""
     parts = grid.left_join(added, (*_KEY, DAY), rname="{name}_right").left_join(before, _KEY, rname="{name}_before")
     so_far = ibis.cumulative_window(group_by=_KEY, order_by=DAY)
     return parts.select(
@@ -96,18 +103,37 @@ def _running(grid: Table, added: Table, before: Table, names: Sequence[str]) -> 
         DAY,
         AS_OF_US,
         **{name: _[name].fill_null(0.0).sum().over(so_far) + _[f"{name}_before"].fill_null(0.0) for name in names},
+        **{FIRST_US: ibis.coalesce(_[f"{FIRST_US}_before"], _[FIRST_US].min().over(so_far))},
+        **{LAST_US: ibis.coalesce(_[LAST_US].max().over(so_far), _[f"{LAST_US}_before"])},
     )
 
 
 def _rows(sums: Table, origin_us: int, columns: Mapping[str, int]) -> Table:
     faded = sums.mutate(**{name: _[name] * _growth(_[AS_OF_US], origin_us, -days) for name, days in columns.items()})
-    return faded.group_by(USER_ID, DAY).agg(
-        **{
-            CATEGORIES: _[CATEGORY].collect(order_by=CATEGORY),
-            **{name: _[name].collect(order_by=CATEGORY) for name in columns},
-            AS_OF_US: _[AS_OF_US].max(),
-        }
+    ranked = faded.mutate(**{f"place_{days}": _place(name) for name, days in columns.items()})
+    lists = {CATEGORIES: CATEGORY, **{name: name for name in (*columns, FIRST_US, LAST_US)}}
+    tops = {}
+    for name, days in columns.items():
+        place = ranked[f"place_{days}"]
+        for kept, column in (("categories", CATEGORY), ("shares", name)):
+            top = ranked[column].collect(where=place < PROFILE_CATEGORIES, order_by=place)
+            tops[profile_column(kept, days)] = top
+    rows = ranked.group_by(USER_ID, DAY).agg(
+        **{name: _[column].collect(order_by=CATEGORY) for name, column in lists.items()},
+        **{AS_OF_US: _[AS_OF_US].max()},
+        **tops,
     )
+    return rows.mutate(**{name: _share(rows[name]) for name in (profile_column("shares", d) for d in columns.values())})
+
+
+def _place(name: str) -> Column:
+    """The place of a category in its user's row, the strongest first."""
+    return ibis.row_number().over(ibis.window(group_by=(USER_ID, DAY), order_by=(ibis.desc(name), ibis.asc(CATEGORY))))
+
+
+def _share(strengths: Column) -> Column:
+    """Strengths by their sum; a list is summed in its order, so that the last bits are always the same."""
+    return strengths.map(lambda strength: strength / strengths.sums())
 
 
 def _growth(moment_us: Column, origin_us: int, days: int) -> Column:

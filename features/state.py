@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.decay import MINUTE_US, WEIGHTS, carry, weight
-from features.views import SEQUENCED, interest_column
+from features.views import PROFILE_CATEGORIES, SEQUENCED, interest_column
 from features.window_views import INTERACTIONS, WINDOW_BEHAVIOURS, user_window_columns
 
 Strings = tuple[str, ...]
@@ -52,15 +52,28 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Interest:
-    """Strengths per category (rows) and half-life (columns) at ``as_of_us``."""
+    """Strengths per category (rows) and half-life (columns) at ``as_of_us``; when each was wanted first and last."""
 
     categories: Strings
     strengths: NDArray[np.float64]
     as_of_us: int
+    first_us: tuple[int, ...] = ()
+    last_us: tuple[int, ...] = ()
 
     def at(self, moment_us: int, half_life_days: tuple[int, ...]) -> NDArray[np.float64]:
         """Strengths carried to ``moment_us``, shape (categories, half-lives)."""
         return carry(self.strengths, moment_us - self.as_of_us, half_life_days)
+
+    def profile(self, half_life: int) -> tuple[Strings, tuple[float, ...]]:
+        """F = (C, S): the strongest categories by the half-life in this column, strongest first, and their shares.
+
+        Shares of one half-life are the same at any moment, for all strengths fade alike.
+        """
+        strengths = self.strengths[:, half_life]
+        top = sorted(range(len(self.categories)), key=lambda at: (-strengths[at], self.categories[at]))
+        kept = top[:PROFILE_CATEGORIES]
+        total = sum(float(strengths[at]) for at in kept)
+        return tuple(self.categories[at] for at in kept), tuple(float(strengths[at]) / total for at in kept)
 
 
 @dataclass(frozen=True)
@@ -118,7 +131,13 @@ def from_row(
             tuple(int(gap) for gap in _list(row, "sequence_gaps_us")),
             tuple(int(start) for start in _list(row, "sequence_session_starts")),
         ),
-        interest=Interest(tuple(_list(row, "interest_categories")), strengths, int(row.get("interest_as_of_us") or 0)),
+        interest=Interest(
+            tuple(_list(row, "interest_categories")),
+            strengths,
+            int(row.get("interest_as_of_us") or 0),
+            tuple(int(time) for time in _list(row, "interest_first_us")),
+            tuple(int(time) for time in _list(row, "interest_last_us")),
+        ),
         history=ItemHistory(
             tuple(_list(row, "history_items")),
             tuple(int(times) for times in _list(row, "history_times")),
@@ -190,11 +209,21 @@ def _strengthen(interest: Interest, events: list[Live], half_life_days: tuple[in
         return interest
     as_of_us = max(interest.as_of_us, wanted[-1].occurred_us)
     strengths = dict(zip(interest.categories, interest.at(as_of_us, half_life_days), strict=True))
+    first = dict(zip(interest.categories, interest.first_us, strict=False))
+    last = dict(zip(interest.categories, interest.last_us, strict=False))
     for event in wanted:
         added = carry(weight(event.event_type, event.dwell_ms), as_of_us - event.occurred_us, half_life_days)
         strengths[event.category] = strengths.get(event.category, 0.0) + added
+        first.setdefault(event.category, event.occurred_us)
+        last[event.category] = max(last.get(event.category, 0), event.occurred_us)
     categories = tuple(sorted(strengths))
-    return Interest(categories, np.stack([strengths[category] for category in categories]), as_of_us)
+    return Interest(
+        categories,
+        np.stack([strengths[category] for category in categories]),
+        as_of_us,
+        tuple(first.get(category, 0) for category in categories),
+        tuple(last.get(category, 0) for category in categories),
+    )
 
 
 def _remember(history: ItemHistory, events: list[Live], limit: int) -> ItemHistory:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.state import UserState, from_row
 from features.view import View
-from features.views import interest_column, views
+from features.views import interest_column, profile_column, views
 from features.window_views import WINDOW_BEHAVIOURS
 
 _ARROW: Final = {
@@ -43,11 +43,16 @@ def columns_of(state: UserState) -> dict[str, Any]:
     """What a state holds, by column of ``state_schema``."""
     sequence, history, interest = state.sequence, state.history, state.interest
     strengths = zip(state.half_life_days, interest.strengths.T, strict=True)
+    profiles = [(days, interest.profile(place)) for place, days in enumerate(state.half_life_days)]
     return {
         **state.windows,
         "interest_categories": interest.categories,
         **{interest_column(days): values for days, values in strengths},
+        "interest_first_us": interest.first_us,
+        "interest_last_us": interest.last_us,
         "interest_as_of_us": interest.as_of_us,
+        **{profile_column("categories", days): names for days, (names, _shares) in profiles},
+        **{profile_column("shares", days): shares for days, (_names, shares) in profiles},
         "sequence_items": sequence.items,
         "sequence_categories": sequence.categories,
         "sequence_types": sequence.types,

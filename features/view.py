@@ -35,7 +35,8 @@ class Feature:
     """One column: its name, Arrow type, unit (of each value; texts have none) and what it means.
 
     Attributes:
-        expression: how it follows from other columns of its row, an Ibis table; None: it is counted itself.
+        expression: how it follows from other columns of its row, a mapping of their names to Ibis columns; None: it
+            is counted itself.
     """
 
     name: str

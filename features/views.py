@@ -20,6 +20,8 @@ USER_INTEREST: Final = "user_interest"
 USER_SEQUENCE: Final = "user_sequence"
 USER_ITEMS: Final = "user_items"
 
+#: Categories in a profile F = (C, S).
+PROFILE_CATEGORIES: Final = 20
 #: Behaviours that the sequence keeps: those with an item that the user chose, not what was only shown.
 SEQUENCED: Final = ("view", "click", "cart", "favorite", "purchase", "return", "review")
 
@@ -53,12 +55,25 @@ def interest_column(half_life: int) -> str:
     return f"interest_{half_life}d"
 
 
+def profile_column(of: str, half_life: int) -> str:
+    """``of``: categories, or shares."""
+    return f"profile_{of}_{half_life}d"
+
+
 def _interest(half_life_days: tuple[int, ...]) -> Iterator[Feature]:
     yield Feature("interest_categories", "list<string>", "", "categories the user ever wanted, by name")
     for days in half_life_days:
         meaning = f"strength of each of these categories, half-life {days} days"
         yield Feature(interest_column(days), "list<float64>", "weighted events", meaning)
+    yield Feature("interest_first_us", "list<int64>", MICROSECONDS, "moment at which each was wanted first")
+    yield Feature("interest_last_us", "list<int64>", MICROSECONDS, "moment at which each was wanted last")
     yield Feature("interest_as_of_us", "int64", MICROSECONDS, "moment of the strengths")
+    top = f"the {PROFILE_CATEGORIES} strongest categories, strongest first"
+    for days in half_life_days:
+        yield Feature(profile_column("categories", days), "list<string>", "", f"{top}, half-life {days} days")
+    for days in half_life_days:
+        meaning = f"share of each in their strength, half-life {days} days: they sum to 1"
+        yield Feature(profile_column("shares", days), "list<float64>", "share", meaning)
 
 
 _SEQUENCE: Final = (

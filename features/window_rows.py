@@ -153,7 +153,10 @@ def _count_lengths(window_days: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _described(rows: Table, view: View, prefix: str = "") -> Table:
-    """The columns of ``view``, counted or following from what is counted."""
+    """The columns of ``view``, counted or following from others, in the order in which they follow."""
     named = rows.rename({f"{prefix}{name}": name for name in rows.columns if name not in (view.entity, DAY)})
-    followed = {f.name: f.expression(named) for f in view.features if f.expression}
-    return named.mutate(**followed).select(view.entity, DAY, *view.columns)
+    row = {name: named[name] for name in named.columns}
+    for feature in view.features:
+        if feature.expression:
+            row[feature.name] = feature.expression(row)
+    return named.select(view.entity, DAY, **{name: row[name] for name in view.columns})

@@ -114,8 +114,9 @@ def check_same(one: Any, other: Any) -> None:
             assert {k: v for k, v in row.items() if not k.endswith("d")} == {
                 k: v for k, v in again.items() if not k.endswith("d")
             }
-            for name in ("interest_1d", "interest_7d"):
-                np.testing.assert_allclose(row[name], again[name], rtol=1e-9)
+            for days in OVERRIDES["half_life_days"]:
+                for name in (f"interest_{days}d", f"profile_shares_{days}d"):
+                    np.testing.assert_allclose(row[name], again[name], rtol=1e-9)
 
 
 def check_moments(shop: Any) -> None:
@@ -252,6 +253,17 @@ def check_states(shop: Any, events: list[dict[str, Any]]) -> None:
             for found in fresh:
                 row = {**row, **found}
             same_state(state, from_row(user, row, (), OVERRIDES["half_life_days"]))
+            same_profiles(state, row)
+
+
+def same_profiles(state: UserState, row: dict[str, Any]) -> None:
+    for place, days in enumerate(OVERRIDES["half_life_days"] if state.interest.categories else ()):
+        categories, shares = state.interest.profile(place)
+        assert sum(shares) == pytest.approx(1.0)
+        # strengths that are equal but for their last bits may stand in either order
+        found = dict(zip(row[f"profile_categories_{days}d"], row[f"profile_shares_{days}d"], strict=True))
+        assert found == pytest.approx(dict(zip(categories, shares, strict=True)), rel=1e-9)
+        assert row[f"profile_shares_{days}d"] == sorted(found.values(), reverse=True)
 
 
 def live(event: dict[str, Any]) -> Live:
@@ -270,5 +282,6 @@ def live(event: dict[str, Any]) -> Live:
 def same_state(one: UserState, other: UserState) -> None:
     assert one.sequence == other.sequence
     assert one.history == other.history
-    assert (one.interest.categories, one.interest.as_of_us) == (other.interest.categories, other.interest.as_of_us)
+    for name in ("categories", "as_of_us", "first_us", "last_us"):
+        assert getattr(one.interest, name) == getattr(other.interest, name)
     np.testing.assert_allclose(one.interest.strengths, other.interest.strengths, rtol=1e-9)
