@@ -15,7 +15,7 @@ from features.behaviour import behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
 from features.days import known_at
-from features.engine import batches, connect
+from features.engine import batches, embedded
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.state import UserState, advance, from_row
@@ -67,7 +67,7 @@ def _closed(settings: Settings, through: date | None) -> Span:
 
 def _read(settings: Settings, span: Span) -> tuple[pa.Table, pa.Table]:
     """Events of known users, with their items as they were, and the moments, in order of time."""
-    with connect(settings) as connection:
+    with embedded(settings) as connection:
         events = behaviour(connection, settings, span)
         known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS)
         table = pa.Table.from_batches(batches(connection, known))
