@@ -1,26 +1,25 @@
-"""Feature transformations run on Ibis: DuckDB embedded here, the same expressions on Spark when outgrown.
+"""Feature transformations run on Ibis: the same expressions on DuckDB, embedded, or on Spark.
 
-Two traps of ibis 12 on DuckDB 2: ``to_pyarrow_batches`` and ``sql`` call methods that DuckDB no longer
-has, and the session time zone cannot be given on connecting (Ibis sets UTC itself). Tables that come
+The setting ``engine`` says on which. Everything that differs is in ``features/engines``. Tables that come
 from Python are registered (``table_of``), never memtables, so that an expression can be streamed.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from typing import Any, Final
 
 import ibis
 import pyarrow as pa
 
+from features.engines import duckdb
+from infra.errors import MachineError
 from infra.settings import Settings
-from infra.spill import spilling
 
 #: The shop's day of a row; part of a file's name, not of its content.
 DAY: Final = "day"
-_BATCH_ROWS: Final = 50_000
 
 # Ibis ships no types: a backend, a table and a column are Any to the checker.
 Connection = Any
@@ -28,27 +27,34 @@ Table = Any
 Column = Any
 
 
-@contextmanager
-def connect(settings: Settings) -> Iterator[Connection]:
-    """A DuckDB of its own, in memory, within ``memory_limit`` and ``threads``; it spills under the lake."""
-    # Ibis 12 calls a method that DuckDB 2 has renamed
-    warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
-    # DuckDB's spill files have fixed names: each connection needs a folder of its own
-    with spilling(settings) as spill:
-        connection = ibis.duckdb.connect(
-            memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=str(spill)
+def connect(settings: Settings) -> AbstractContextManager[Connection]:
+    """A connection of the engine that the settings name, its own and for as long as the block lasts.
+
+    Raises:
+        MachineError, ServiceError, SettingsError: Spark is wanted and cannot be had; nothing was read or written.
+    """
+    if settings.engine == "duckdb":
+        return embedded(settings)
+    if find_spec("pyspark") is None:
+        raise MachineError(
+            "The setting engine is spark, and pyspark is not installed.",
+            "Install it with 'uv sync --extra spark', or set engine (PENCHANT_ENGINE) to duckdb.",
         )
-        try:
-            yield connection
-        finally:
-            connection.disconnect()
+    from features.engines.spark import connected
+
+    return connected(settings)
+
+
+def embedded(settings: Settings) -> AbstractContextManager[Connection]:
+    """A DuckDB of its own, whatever the engine: for what is no feature transformation."""
+    return duckdb.connected(settings)
 
 
 @contextmanager
 def default_engine(settings: Settings) -> Iterator[Connection]:
-    """``connect``, and Ibis' default for as long: Feast takes that one, which else knows no limits."""
+    """``embedded``, and Ibis' default for as long: Feast takes that one, which else knows no limits."""
     before = ibis.options.default_backend
-    with connect(settings) as connection:
+    with embedded(settings) as connection:
         ibis.set_backend(connection)
         try:
             yield connection
@@ -58,17 +64,17 @@ def default_engine(settings: Settings) -> Iterator[Connection]:
 
 def table_of(connection: Connection, content: pa.Table) -> Table:
     """``content`` as a table of the connection, under a name of its own."""
-    return stored(connection, ibis.memtable(content))
+    return connection.taken(content)
 
 
 def stored(connection: Connection, expression: Table) -> Table:
     """Compute ``expression`` once, into a table of the connection."""
-    return connection.create_table(ibis.util.gen_name("penchant"), expression, temp=True)
+    return connection.kept(expression)
 
 
 def batches(connection: Connection, expression: Table) -> Iterator[pa.RecordBatch]:
-    """Stream the rows of ``expression``; it must not hold memtables."""
-    yield from connection.con.sql(connection.compile(expression)).to_arrow_reader(_BATCH_ROWS)
+    """Stream the rows of ``expression``, in its order; it must not hold memtables."""
+    yield from connection.streamed(expression)
 
 
 def micros(moment: Column) -> Column:

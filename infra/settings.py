@@ -33,6 +33,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Lifetime = Annotated[int, Field(ge=0, le=36_500)]
+SparkOption = Annotated[str, Field(pattern=r"^spark\.[A-Za-z0-9._-]+$")]
 PORTS = ("postgres_port", "valkey_port", "airflow_port", "mlflow_port", "api_port")
 
 #: Read by ``infra/bootstrap.sh``.
@@ -83,10 +84,25 @@ class Settings(BaseSettings):
     api_port: Port = 18000
 
     memory_limit: str = Field(
-        "2GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory DuckDB may use before it spills."
+        "2GB",
+        pattern=r"^[1-9]\d*(MB|GB)$",
+        description="Memory DuckDB may use before it spills; that of Spark's driver.",
     )
     ingest_memory: str = Field(
         "500MB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory that taking a delivery may use before it spills."
+    )
+    engine: Literal["duckdb", "spark"] = Field(
+        "duckdb",
+        description="What the features are built on: DuckDB, embedded here, or Spark, which needs the extra 'spark'.",
+    )
+    spark_master: str = Field(
+        "local[*]",
+        pattern=r"^(local(\[[^]]+\])?|local-cluster\[\d+,\d+,\d+\]|spark://.+|yarn|k8s://.+)$",
+        description="Where Spark runs: local[*] in one process, local-cluster[2,1,1024] in 2 of 1 core and 1024 MB, "
+        "spark://HOST:7077, yarn or k8s://https://HOST:443. A cluster must reach the home folder under the same path.",
+    )
+    spark_config: dict[SparkOption, str | int | bool] = Field(
+        {}, description='More options of Spark as JSON, such as {"spark.executor.memory": "4g"}.'
     )
     threads: int = Field(2, ge=1, le=256, description="Threads of DuckDB and tasks that Airflow runs at once.")
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from features.behaviour import KNOWN_US, behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
-from features.engine import batches, connect
+from features.engine import batches, embedded
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.item_history import item_versions
@@ -73,7 +73,7 @@ def _read(settings: Settings, span: Span) -> tuple[pa.Table, pa.Table]:
     """
     closed = Knowledge(settings).closed
     as_of_us = closed[span.end - timedelta(days=1)]
-    with connect(settings) as connection:
+    with embedded(settings) as connection:
         versions = item_versions(connection, settings, moment_of(as_of_us))
         events = behaviour(connection, settings, span, versions, as_of_us)
         known = events.filter(events[USER_ID].notnull()).select(*LOG_COLUMNS, KNOWN_US, DAY)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ibis import _
 
 from features.catalogue import catalogue
-from features.engine import Connection, Table, connect, default_engine, table_of
+from features.engine import Connection, Table, default_engine, embedded, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
@@ -79,7 +79,7 @@ def item_stats_by_day(settings: Settings, days: Iterable[date]) -> dict[date, It
     if not moments:
         return {}
     items = catalogue(settings, max(moments.values())).select([ITEM_ID, PRICE])
-    with connect(settings) as connection:
+    with embedded(settings) as connection:
         rows = _rows_since(connection, settings, view, min(moments), max(moments))
         asked = table_of(connection, _asked(items[ITEM_ID], moments))
         effective = _effective(rows, names)

@@ -1,0 +1,150 @@
+"""Everything is built on DuckDB and on a Spark whose workers are processes of their own: equal tables."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from features.build import build
+from features.views import USER_INTEREST, View, views
+from infra.partitions import Span
+from infra.settings import Settings
+
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(900)]  # minutes where the machine is busy
+
+START = date(2010, 3, 26)  # the clocks of London go forward on the 28th
+SPAN = Span(START, START + timedelta(days=8))
+ONE_PASS = Span(START, SPAN.end - timedelta(days=1))
+LAST = Span(ONE_PASS.end, SPAN.end)
+EMPTY = START + timedelta(days=3)
+EVERY_DAY = list(SPAN.days())
+DAYS = [day for day in EVERY_DAY if day != EMPTY]
+WINDOWS, HALF_LIVES = (1, 3), (2, 30)
+VIEWS = views(WINDOWS, HALF_LIVES)
+
+MINUTE = 60_000_000
+#: Few moments, so that many events share one; a day of 23 hours has them all.
+MOMENTS = [0, 1, 60 * MINUTE + 999_999, 600 * MINUTE, 601 * MINUTE, 23 * 60 * MINUTE - 1]
+# in order of bytes, of UTF-16, of a language and without case they are all different
+USERS = ["Zo\u00eb", "Zoe\u0308", "anna", "\u00c5KE", "\uff41", "\U0001f600", "u'1"]
+ITEMS = ["mug", "Mug", "\u00e9tag\u00e8re", "\u8336\u7897", "\U0001fad6", "lamp", "\uff41", "a b"]
+TYPES = ["impression", "view", "click", "cart", "favorite", "purchase", "return", "review", "login", "search"]
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+CLUSTER: dict[str, Any] = {
+    "engine": "spark",
+    "spark_master": "local-cluster[2,1,1024]",
+    "spark_config": {
+        "spark.sql.shuffle.partitions": 3,
+        "spark.executor.memory": "768m",
+        "spark.driver.extraJavaOptions": QUICK,
+        "spark.executor.extraJavaOptions": QUICK,
+    },
+}
+
+
+def _log(settings: Settings, event_of: Callable[..., Any]) -> Iterator[dict[str, Any]]:
+    """Events of users and guests; a seventh says nothing where it may be silent."""
+    draw = random.Random(3)  # noqa: S311
+    for number in range(400):
+        kind = draw.choice(TYPES)
+        user = draw.choice(USERS) if kind == "login" or draw.random() < 0.6 else None
+        yield event_of(
+            settings,
+            draw.choice(DAYS),
+            draw.choice(MOMENTS),
+            event_id=f"e{number}",
+            event_type=kind,
+            user_id=user,
+            session_id=draw.choice([*"stuvwx", None]),
+            item_id=None if kind in ("login", "search") else draw.choice(ITEMS),
+            dwell_ms=draw.choice([None, 0, 1, 59_999, 60_000, 333_333, 10**9]),
+            quantity=draw.choice([None, 1, 3, 10**9]),
+            price=draw.choice([None, 0, 199, 10**8]),
+            is_bot=draw.random() < 0.1,
+            source_position=draw.randrange(5),
+        )
+
+
+def _shop(settings: Settings, shop_of: Any, event_of: Any) -> Any:
+    """A shop with two categories, of which two items change in the middle; days in one pass, then one more."""
+    made = shop_of(settings)
+    made.items({**dict.fromkeys(ITEMS[:4], "tea"), **dict.fromkeys(ITEMS[4:7], "\u00d6l")})
+    moment = datetime(2010, 3, 30, 9, 1, tzinfo=UTC)
+    made.items({"mug": "late", "\u00e9tag\u00e8re": "\u8336"}, "later", bulk=False, moment=moment)
+    made.publish(SPAN, _log(settings, event_of))
+    build(settings, ONE_PASS)
+    build(settings, LAST)
+    return made
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory, make_settings: Any, shop_of: Any, event_of: Any) -> dict[str, Any]:
+    """The shop as each engine builds it."""
+    common: dict[str, Any] = {
+        "timezone": "Europe/London",
+        "memory_limit": "1GB",
+        "window_days": WINDOWS,
+        "half_life_days": HALF_LIVES,
+        "sequence_length": 5,
+        "history_items": 3,
+        "tie_backwards": True,
+    }
+    made = {}
+    for name, engine in (("duckdb", {}), ("spark", CLUSTER)):
+        settings = make_settings(tmp_path_factory.mktemp(name) / "home", **common, **engine)
+        made[name] = _shop(settings, shop_of, event_of)
+    return made
+
+
+def _tables(shops: dict[str, Any], path_of: Callable[[Any], Path]) -> tuple[pa.Table, pa.Table]:
+    return pq.read_table(path_of(shops["duckdb"].lake)), pq.read_table(path_of(shops["spark"].lake))
+
+
+@pytest.mark.parametrize("day", EVERY_DAY, ids=str)
+def test_the_tiles_of_a_day_are_equal_bytes(shops: dict[str, Any], day: date) -> None:
+    one, other = (shops[name].lake.tiles(day) for name in ("duckdb", "spark"))
+    assert (pq.read_metadata(one).num_rows > 10) == (day != EMPTY)
+    assert other.read_bytes() == one.read_bytes()
+
+
+@pytest.mark.parametrize("day", EVERY_DAY, ids=str)
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_the_rows_of_a_day_are_equal(shops: dict[str, Any], view: View, day: date) -> None:
+    """Strengths of interest to nine digits; everything else to the byte."""
+    paths = [shops[name].lake.feature(view.name, day) for name in ("duckdb", "spark")]
+    if view.name != USER_INTEREST:
+        assert paths[1].read_bytes() == paths[0].read_bytes()
+    one, other = map(pq.read_table, paths)
+    assert (one.num_rows > 3) == (day != EMPTY or view.name.endswith("windows"))
+    assert other.schema == one.schema
+    for name in one.column_names:
+        _equal(one[name], other[name])
+
+
+def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> None:
+    if one.type != pa.list_(pa.float64()):
+        assert other.equals(one)
+        return
+    assert pc.list_value_length(other).equals(pc.list_value_length(one))
+    np.testing.assert_allclose(pc.list_flatten(other), pc.list_flatten(one), rtol=1e-9)
+
+
+def test_spark_leaves_nothing_behind(shops: dict[str, Any]) -> None:
+    """No process, no file, and the environment as it was."""
+    assert [child.cmdline() for child in psutil.Process().children(recursive=True) if "java" in child.name()] == []
+    assert list(shops["spark"].lake.spill.iterdir()) == []
+    assert not {"spark-warehouse", "metastore_db", "derby.log", "work", "artifacts"} & {
+        path.name for path in Path().iterdir()
+    }
+    assert "SPARK_HOME" not in os.environ
