@@ -62,7 +62,9 @@ class Knowledge:
 
         With ``tie_backwards`` also when the logins of the day after came: they name guests of the day.
         """
-        told = [told_at(entry["at"]) for entry in self._markers.get(day, {}).get("known", [])]
+        if day not in self._markers:
+            return []
+        told = [told_at(entry["at"]) for entry in self._markers[day].get("known", [])]
         after = day + timedelta(days=1)
         if self._settings.tie_backwards and self._markers.get(after, {}).get("mix", {}).get(LOGIN):
             told += [self.closed[after], *self.late(after)]

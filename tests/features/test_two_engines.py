@@ -98,7 +98,6 @@ def shops(tmp_path_factory: pytest.TempPathFactory, make_settings: Any, shop_of:
         "half_life_days": HALF_LIVES,
         "sequence_length": 5,
         "history_items": 3,
-        "tie_backwards": True,
     }
     made = {}
     for name, engine in (("duckdb", {}), ("spark", CLUSTER)):
