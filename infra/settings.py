@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     keep_leftovers_hours: int = Field(
         24, ge=1, le=8760, description="Hours that replaced files and what a killed process left stay, by file time."
     )
+    online_user_days: Lifetime = Field(
+        730,
+        description="Days after which what a user did last, and nothing since, leaves the online store, as windows do "
+        "when they end; the files keep it. 0: for ever.",
+    )
     merge_days_a_run: int = Field(100, ge=1, description="Days whose files one run of keep merges at most.")
     removals_a_run: int = Field(
         100_000, ge=1, description="Files, folders or rows of each kind that one run of keep removes at most."

@@ -189,6 +189,17 @@ def test_an_older_span_never_replaces_newer_rows(store: Any) -> None:
     assert Lookup(store.settings).user("st-u1", through(store, 7)) == before
 
 
+def test_the_registry_learns_what_was_materialised(store: Any) -> None:
+    """From the T of the span's first day to that of the last day that is built, as Feast notes it."""
+    known = {view.name: view for view in repository.open_store(store.settings).list_feature_views()}
+    materialise(store.settings, Span.of_day(START + timedelta(days=2)))
+    for view in repository.open_store(store.settings).list_feature_views():
+        *before, last = view.materialization_intervals
+        assert before == known[view.name].materialization_intervals
+        assert last == (through(store, 2), through(store, 7))
+        assert view.state.name == "AVAILABLE_ONLINE"
+
+
 def test_materialise_wants_a_built_span(store: Any) -> None:
     with pytest.raises(FeatureError, match=f"{SPAN.end} are not built"):
         materialise(store.settings, Span(START, SPAN.end + timedelta(days=1)))
