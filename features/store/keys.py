@@ -7,6 +7,7 @@ down here once more because Feast makes these bytes one message at a time, and t
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 import mmh3
@@ -38,3 +39,8 @@ def feature_field(view: str, feature: str) -> bytes:
 def moment_field(view: str) -> bytes:
     """The field that says of which moment the view's row is."""
     return _MOMENT + view.encode()
+
+
+def view_fields(view: str, features: Iterable[str]) -> list[bytes]:
+    """The fields of a view's row, in the order in which they are written."""
+    return [*(feature_field(view, feature) for feature in features), moment_field(view)]

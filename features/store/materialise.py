@@ -66,8 +66,12 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
 
 def materialised_through(client: Redis) -> datetime | None:
     """The watermark: T of the last day whose rows are online; None before the first."""
-    value = client.get(WATERMARK)
-    return datetime.fromisoformat(value.decode()).astimezone(UTC) if isinstance(value, bytes) else None
+    return moment_of(client.get(WATERMARK))
+
+
+def moment_of(watermark: object) -> datetime | None:
+    """What Valkey holds as the watermark, as a moment in UTC."""
+    return datetime.fromisoformat(watermark.decode()).astimezone(UTC) if isinstance(watermark, bytes) else None
 
 
 def _last_day(settings: Settings, span: Span) -> date:

@@ -8,17 +8,17 @@ inherited.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Literal
 
 import pyarrow as pa
 from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
-from redis import Redis
 
 from features.store.encode import encoded, timestamps
-from features.store.keys import entity_key, feature_field, key_prefix, moment_field
+from features.store.exchange import count, exchange, word
+from features.store.keys import entity_key, key_prefix, view_fields
 
 #: How Feast's configuration names the store; the class of its configuration must lie beside it.
 TYPE: Final = "features.store.online.ValkeyOnlineStore"
@@ -50,13 +50,13 @@ class ValkeyOnlineStore(RedisOnlineStore):  # type: ignore[misc]
             redis.RedisError: Valkey did not take them; some may have been written.
         """
         client = self._get_client(config.online_store)
-        rows, sent = 0, Future[None]()
-        sent.set_result(None)
+        rows, sent = 0, Future[list[Any]]()
+        sent.set_result([])
         with ThreadPoolExecutor(1) as sender:
             for batch in batches:
                 commands = _commands(view, batch)
                 sent.result()
-                sent = sender.submit(_send, client, commands)
+                sent = sender.submit(exchange, client, commands)
                 rows += batch.num_rows
             sent.result()
         return rows
@@ -65,38 +65,16 @@ class ValkeyOnlineStore(RedisOnlineStore):  # type: ignore[misc]
 def _commands(view: FeatureView, batch: pa.RecordBatch) -> list[bytes]:
     """For each row ``HSET key field value …``, as it goes to Valkey."""
     entity = view.join_keys[0]
-    prefix, fields = key_prefix(entity), [feature.name for feature in view.features]
-    begin = _count(2 + 2 * (len(fields) + 1)) + _text(b"HSET")
-    columns: list[Iterable[bytes]] = [[begin + _text(entity_key(prefix, id_)) for id_ in batch[entity].to_pylist()]]
-    columns += [encoded(batch[name], name, _after(feature_field(view.name, name))) for name in fields]
-    moments = batch[view.batch_source.timestamp_field]
-    columns.append(timestamps(moments, _after(moment_field(view.name))))
+    prefix, names = key_prefix(entity), [feature.name for feature in view.features]
+    *fields, moment = view_fields(view.name, names)
+    begin = count(2 + 2 * (len(names) + 1)) + word(b"HSET")
+    columns: list[Iterable[bytes]] = [[begin + word(entity_key(prefix, id_)) for id_ in batch[entity].to_pylist()]]
+    columns += [encoded(batch[name], name, _after(field)) for name, field in zip(names, fields, strict=True)]
+    columns.append(timestamps(batch[view.batch_source.timestamp_field], _after(moment)))
     return [b"".join(row) for row in zip(*columns, strict=True)]
 
 
 def _after(field: bytes) -> Callable[[bytes], bytes]:
     """Put a field's name before its value."""
-    name = _text(field)
-    return lambda value: name + _text(value)
-
-
-def _count(words: int) -> bytes:
-    return b"*%d\r\n" % words
-
-
-def _text(said: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(said), said)
-
-
-def _send(client: Redis, commands: Sequence[bytes]) -> None:
-    """Send the commands at once, then hear every answer."""
-    connection: Any = client.connection_pool.get_connection()
-    try:
-        connection.send_packed_command([b"".join(commands)])
-        for _ in commands:
-            connection.read_response()
-    except BaseException:
-        connection.disconnect()  # answers that nobody has heard are still to come
-        raise
-    finally:
-        client.connection_pool.release(connection)
+    name = word(field)
+    return lambda value: name + word(value)

@@ -17,7 +17,7 @@ from features.engine import Connection, Table, connect, default_engine, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
-from features.store.lookup import ItemStats
+from features.store.item_stats import ItemStats
 from features.store.repository import open_store
 from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, ITEM_WINDOWS, SERVICE, View
 from infra.errors import FeatureError

@@ -6,6 +6,7 @@ number a byte, the lowest first; the eighth bit says that more follow. (Protocol
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 # the number of the field in ValueProto and how it is written: 0 varint, 1 eight bytes, 2 a length and so many bytes
@@ -60,6 +61,7 @@ def timestamp(microseconds: int) -> bytes:
     return said + _NANOS + varint(rest * 1000) if rest else said
 
 
+@lru_cache(1 << 10)  # rows of a day share their moment
 def microseconds(said: bytes) -> int:
     """The moment of a ``Timestamp``, in microseconds since 1970 UTC."""
     found, at = {_SECONDS: 0, _NANOS: 0}, 0

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("ingest_speed", "feature_speed", "gate_speed", "late_speed", "materialise_speed")
+BENCHMARKS = ("ingest_speed", "feature_speed", "gate_speed", "late_speed", "materialise_speed", "lookup_speed")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python tests/benchmarks/materialise_speed.py [--users 20000] [--items 10000] [--days 3]
 
 PostgreSQL and Valkey are started for it, in a temporary home, and Valkey is emptied before each run. The rows are
-drawn from a seed (``drawn_rows.py``). Each run has a process of its own, whose peak of resident memory is reported;
+drawn from a seed (``own_shop.py``). Each run has a process of its own, whose peak of resident memory is reported;
 the time of imports is left out. What is measured is everything from the files to the registry: ``penchant`` is
 ``features.store.materialise``, ``feast`` is ``FeatureStore.materialize`` with Feast's own online store on Redis,
 after the same ``apply``.
@@ -16,7 +16,6 @@ import io
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import redirect_stdout
 from importlib.metadata import version
@@ -40,34 +39,14 @@ def main() -> None:
     if arguments.only:
         print(json.dumps(measure(arguments)))
         return
-    with tempfile.TemporaryDirectory(prefix="penchant-bench-") as home:
-        Path(home).chmod(0o755)
-        found = served(Path(home), arguments)
+    sys.path.insert(0, str(PROJECT))
+    from own_shop import own_shop
+
+    with own_shop(arguments.users, arguments.items, arguments.days) as settings:
+        found = {name: alone(name, settings.home, arguments) for name in RUNS}
     ratio = round(found["penchant"]["rows_per_second"] / found["feast"]["rows_per_second"], 1)
     versions = {name: version(name) for name in ("feast", "redis", "duckdb", "pyarrow")}
     print(json.dumps({"versions": versions, **found, "penchant_to_feast": ratio}, indent=2))
-
-
-def served(home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Draw the rows, start the servers, make each run, stop the servers."""
-    sys.path.insert(0, str(PROJECT))
-    from drawn_rows import draw
-
-    from infra.database import create_databases
-    from infra.ports import free_ports
-    from infra.services import start_services, stop_services
-    from infra.settings import load_settings
-
-    postgres_port, valkey_port = free_ports(2)
-    (home / "settings.toml").write_text(f"postgres_port = {postgres_port}\nvalkey_port = {valkey_port}\n")
-    settings = load_settings(home)
-    draw(settings, arguments.users, arguments.items, arguments.days)
-    start_services(settings)
-    try:
-        create_databases(settings)
-        return {name: alone(name, home, arguments) for name in RUNS}
-    finally:
-        stop_services(settings)
 
 
 def alone(name: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -84,7 +63,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     sys.path.insert(0, str(PROJECT))
     from datetime import timedelta
 
-    from drawn_rows import START
+    from own_shop import START
 
     from features.store.materialise import materialise
     from features.store.repository import open_store

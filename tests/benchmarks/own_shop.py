@@ -1,8 +1,12 @@
-"""Rows of every feature view, drawn from a seed: daily files of a shop that was never ingested."""
+"""A shop with servers of its own and rows of every feature view, drawn from a seed: it was never ingested."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +14,35 @@ import pyarrow as pa
 from features.days import views_of
 from features.files import write_table
 from features.views import CREATED_TIMESTAMP, EVENT_TIMESTAMP, ITEM_WINDOWS, Feature, View
+from infra.database import create_databases
 from infra.partitions import Span, day_end
-from infra.settings import Settings
+from infra.ports import free_ports
+from infra.services import start_services, stop_services
+from infra.settings import Settings, load_settings
 
 SEED = 1
 START = date(2010, 12, 1)
 _CATALOGUE = 20_000
 #: Of ten counts in a window seven are zero, as in a shop whose users mostly look.
 _ZEROS = 0.7
+
+
+@contextmanager
+def own_shop(users: int, items: int, days: int) -> Iterator[Settings]:
+    """The settings of a temporary home with its rows drawn, whose PostgreSQL and Valkey run."""
+    with tempfile.TemporaryDirectory(prefix="penchant-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # the servers may be another account's
+        postgres_port, valkey_port = free_ports(2)
+        (home / "settings.toml").write_text(f"postgres_port = {postgres_port}\nvalkey_port = {valkey_port}\n")
+        settings = load_settings(home)
+        draw(settings, users, items, days)
+        try:
+            start_services(settings)
+            create_databases(settings)
+            yield settings
+        finally:
+            stop_services(settings)
 
 
 def draw(settings: Settings, users: int, items: int, days: int) -> Span:
@@ -27,16 +52,11 @@ def draw(settings: Settings, users: int, items: int, days: int) -> Span:
         for place, view in enumerate(views_of(settings)):
             rng = np.random.default_rng([SEED, number, place])
             count = items if view.name == ITEM_WINDOWS else users
-            chosen = [name for place, name in enumerate(names(view, count)) if (place + number) % 3]
+            chosen = [f"{view.entity[:4]}-{entity}" for entity in range(count) if (entity + number) % 3]
             content = _rows(view, chosen, rng).append_column(EVENT_TIMESTAMP, _moments(settings, day, len(chosen)))
             content = content.append_column(CREATED_TIMESTAMP, content[EVENT_TIMESTAMP])
             write_table(content.cast(view.schema), settings.lake.feature(view.name, day))
     return span
-
-
-def names(view: View, count: int) -> list[str]:
-    """The ids of all entities of a view."""
-    return [f"{view.entity[:4]}-{number}" for number in range(count)]
 
 
 def _moments(settings: Settings, day: date, count: int) -> pa.Array:
