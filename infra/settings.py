@@ -139,8 +139,8 @@ class Settings(BaseSettings):
     )
     online_user_days: Lifetime = Field(
         730,
-        description="Days after which what a user did last, and nothing since, leaves the online store, as windows do "
-        "when they end; the files keep it. 0: for ever.",
+        description="Days that a user's rows without a ttl stay online after they last changed; a user of whom nothing "
+        "is left leaves the online store, and stays in the files. 0: for ever.",
     )
     merge_days_a_run: int = Field(100, ge=1, description="Days whose files one run of keep merges at most.")
     removals_a_run: int = Field(
