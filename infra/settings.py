@@ -154,6 +154,11 @@ class Settings(BaseSettings):
     keep_leftovers_hours: int = Field(
         24, ge=1, le=8760, description="Hours that replaced files and what a killed process left stay, by file time."
     )
+    online_user_days: Lifetime = Field(
+        730,
+        description="Days that a user's rows without a ttl stay online after they last changed; a user of whom nothing "
+        "is left leaves the online store, and stays in the files. 0: for ever.",
+    )
     merge_days_a_run: int = Field(100, ge=1, description="Days whose files one run of keep merges at most.")
     removals_a_run: int = Field(
         100_000, ge=1, description="Files, folders or rows of each kind that one run of keep removes at most."

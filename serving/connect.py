@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import redis
@@ -13,64 +11,21 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from features.bundle import Bundle
+from features.store.lookup import Lookup
 from infra.database import engine
-from infra.errors import ServiceError
 from infra.registry import Registry
 from infra.settings import Settings
 from infra.valkey import valkey_url
-from serving.ports import ItemStats, Parts
-
-if TYPE_CHECKING:
-    from features.store.lookup import Lookup
-
-
-class LateStore:
-    """The feature store, opened when the follower first asks for something: Feast takes seconds to import.
-
-    Until then a user's features are an error at once. They are too while Valkey does not answer a short
-    question: Feast's own client would keep trying for seconds.
-    """
-
-    def __init__(self, settings: Settings, valkey: redis.Redis) -> None:
-        self._settings = settings
-        self._valkey = valkey
-        self._opened: Lookup | None = None
-        self._used = False
-
-    def user(self, user_id: str, moment: datetime) -> Mapping[str, Any]:
-        if self._opened is None or not self._used:
-            raise ServiceError("The feature store is not open yet.", "See /readyz.")
-        self._valkey.ping()
-        return self._opened.user(user_id, moment)
-
-    def item_stats(self, moment: datetime) -> ItemStats:
-        return self._open().item_stats(moment)
-
-    def materialised_through(self) -> datetime | None:
-        """Asked by the follower alone; makes the store ready to be asked about users."""
-        store = self._open()
-        through = store.materialised_through()
-        if through is not None and not self._used:
-            store.user("nobody", through)
-        self._used = True
-        return through
-
-    def _open(self) -> Lookup:
-        if self._opened is None:
-            from features.store.lookup import Lookup
-
-            self._opened = Lookup(self._settings)
-        return self._opened
+from serving.ports import Parts
 
 
 def connect(settings: Settings) -> Parts:
     """The parts that ``settings`` name; asks none of them yet."""
-    valkey = patient_for(settings, settings.api_timeout_ms)
     return Parts(
-        store=LateStore(settings, valkey),
+        store=Lookup(settings),
         registry=Registry(settings),
         database=engine(settings),
-        valkey=valkey,
+        valkey=patient_for(settings, settings.api_timeout_ms),
         load=Bundle.load,
         items=partial(_catalogue, settings),
     )

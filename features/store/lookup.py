@@ -1,36 +1,21 @@
-"""What the online store knows: one user's row for an answer, and the statistics of all items."""
+"""What the online store knows: about users and items for an answer, and the statistics of all items."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from features.catalogue import catalogue
-from features.events.schema import ITEM_ID, PRICE, USER_ID
-from features.inputs import stat_columns
-from features.store.materialise import materialised_through
-from features.store.repository import open_store
-from features.view import View
-from features.views import SERVICE, views_of
-from features.window_views import ITEM_WINDOWS
+from features.events.schema import USER_ID
+from features.store.asked import readers, require_ids, require_zone
+from features.store.fetch import Fetch
+from features.store.item_stats import CatalogueStats, ItemStats
+from features.store.rows import ViewRows
+from features.views import views_of
+from infra.errors import FeatureError
 from infra.settings import Settings
-from infra.valkey import valkey
-
-if TYPE_CHECKING:
-    from feast import FeatureStore
-
-Ints = NDArray[np.int64]
-#: Item ids, and by column of ``features.inputs.stat_columns`` a value for each of them.
-ItemStats = tuple[list[str], dict[str, Ints]]
-
-#: What Feast appends to a feature's name for the moment of its row, in seconds since 1970.
-_MOMENT = "__ts"
+from infra.valkey import valkey_address
 
 
 @dataclass(frozen=True)
@@ -48,50 +33,83 @@ class UserRow:
 
 
 @dataclass(frozen=True)
-class _Fetched:
-    """Item windows as they are online: ``at`` is the T of each row, seconds since 1970, 0 without one."""
+class Known:
+    """What is online about the entities that were asked for, as it holds at a moment.
 
+    Attributes:
+        rows: by view.
+        through: T of the last day that is online.
+        behind: how long before the moment that was: how stale every row is that did not change since.
+    """
+
+    rows: dict[str, ViewRows]
     through: datetime
-    items: list[str]
-    windows: dict[str, Ints]
-    at: Ints
+    behind: timedelta
 
 
 class Lookup:
-    """Reads the online store of ``settings``; opening it takes seconds, for it imports Feast.
+    """Reads the online store of ``settings``; knows Feast's layout, and so does without importing Feast.
 
     Expiry goes by the moment that is asked for, the shop's, not by the wall clock.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._views = {view.name: view for view in views_of(settings)}
-        self._valkey = valkey(settings)
-        self._filled = False
-        self._fetched: _Fetched | None = None
+        self._views = views_of(settings)
+        self._readers = readers(self._views, ())
+        self._fetch = Fetch(settings)
+        self._stats = CatalogueStats(settings, self._fetch)
+
+    def look_up(self, keys: Mapping[str, Sequence[str]], moment: datetime, features: Sequence[str] = ()) -> Known:
+        """Everything about some users and items, in one round trip.
+
+        Args:
+            keys: by entity the ids: ``{"user_id": ["u1"], "item_id": candidates}``.
+            moment: at which the rows are to hold.
+            features: views, or ``view:feature``; all views of these entities where none is named.
+
+        Raises:
+            FeatureError: an entity, view or feature that does not exist, an id that is no text, or nothing is online.
+            ServiceError: Valkey does not answer in time.
+        """
+        require_zone(moment)
+        require_ids(keys, self._views)
+        wanted = readers(self._views, features) if features else self._readers
+        through, found = self._fetch.columns(keys)
+        if through is None:
+            raise FeatureError(
+                f"Nothing is online yet: Valkey at {valkey_address(self._settings)} has no watermark.",
+                "Build and materialise a day first: with 'penchant ingest', or the DAG load_history.",
+            )
+        rows = {
+            reader.view.name: reader.rows(found[reader.view.entity], moment)
+            for reader in wanted
+            if reader.view.entity in found
+        }
+        return Known(rows, through, moment - through)
 
     def user(self, user_id: str, moment: datetime) -> dict[str, Any]:
         """The columns of all user views for ``features.state.from_row``; empty for an unknown user."""
         return self.user_row(user_id, moment).values
 
     def user_row(self, user_id: str, moment: datetime) -> UserRow:
-        """``user``, and how old each view's row is; one call to the online store.
+        """``user``, and how old each view's row is; empty while nothing is online.
 
         Raises:
-            redis.RedisError: the online store does not answer in time.
+            FeatureError: the id is no text.
+            ServiceError: the online store does not answer in time.
         """
-        self._filled = self._filled or self.materialised_through() is not None
-        if not self._filled:
-            return UserRow({}, {})
-        found = self._read(self._service, {USER_ID: [user_id]})
+        require_ids({USER_ID: [user_id]}, self._views)
+        through, found = self._fetch.columns({USER_ID: [user_id]})
         values: dict[str, Any] = {}
         age: dict[str, timedelta] = {}
-        for view in self._user_views:
-            seconds = found[f"{view.columns[0]}{_MOMENT}"][0]
-            if seconds:
-                age[view.name] = moment - datetime.fromtimestamp(seconds, UTC)
-                if _holds(view, age[view.name]):
-                    values |= {column: found[column][0] for column in view.columns}
+        for reader in self._readers if through else ():
+            if reader.view.entity == USER_ID:
+                rows = reader.rows(found[USER_ID], moment)
+                if rows.age[0] is not None:
+                    age[reader.view.name] = rows.age[0]
+                if rows.holds[0]:
+                    values |= {name: column[0] for name, column in rows.columns.items()}
         return UserRow(values, age)
 
     def item_stats(self, moment: datetime) -> ItemStats:
@@ -99,49 +117,8 @@ class Lookup:
 
         Windows are fetched once for each watermark; expired or missing ones are zero.
         """
-        items = catalogue(self._settings, moment)
-        windows = self._windows(items[ITEM_ID].to_pylist())
-        ttl = self._views[ITEM_WINDOWS].ttl_days
-        alive = windows.at >= (moment - timedelta(days=ttl)).timestamp() if ttl else windows.at > 0
-        columns = {name: np.where(alive, values, 0) for name, values in windows.windows.items()}
-        prices = items[PRICE].fill_null(0).to_numpy().astype(np.int64)
-        return windows.items, {**columns, PRICE: prices}
+        return self._stats.at(moment)
 
     def materialised_through(self) -> datetime | None:
         """The T through which everything is online; None before the first materialisation."""
-        return materialised_through(self._valkey)
-
-    def _windows(self, items: list[str]) -> _Fetched:
-        through = self.materialised_through() or datetime.min.replace(tzinfo=UTC)
-        if self._fetched is None or (self._fetched.through, self._fetched.items) != (through, items):
-            self._fetched = self._fetch(through, items)
-        return self._fetched
-
-    def _fetch(self, through: datetime, items: list[str]) -> _Fetched:
-        names = [name for name in stat_columns(self._settings.window_days) if name != PRICE]
-        if not items or through == datetime.min.replace(tzinfo=UTC):
-            empty = np.zeros(len(items), dtype=np.int64)
-            return _Fetched(through, items, dict.fromkeys(names, empty), empty)
-        found = self._read([f"{ITEM_WINDOWS}:{name}" for name in names], {ITEM_ID: items})
-        windows = {name: np.array([value or 0 for value in found[name]], dtype=np.int64) for name in names}
-        return _Fetched(through, items, windows, np.array(found[f"{names[0]}{_MOMENT}"], dtype=np.int64))
-
-    def _read(self, features: Any, entities: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
-        response = self._store.get_online_features(features, entities)
-        return dict(response.to_dict(include_event_timestamps=True))
-
-    @property
-    def _user_views(self) -> list[View]:
-        return [view for view in self._views.values() if view.entity == USER_ID]
-
-    @cached_property
-    def _store(self) -> FeatureStore:
-        return open_store(self._settings, self._settings.api_timeout_ms / 1000)
-
-    @cached_property
-    def _service(self) -> Any:
-        return self._store.get_feature_service(SERVICE)
-
-
-def _holds(view: View, age: timedelta) -> bool:
-    return view.ttl_days is None or age <= timedelta(days=view.ttl_days)
+        return self._fetch.materialised_through()

@@ -16,7 +16,7 @@ from features.engine import Connection, Table, default_engine, embedded, table_o
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
-from features.store.lookup import ItemStats
+from features.store.item_stats import ItemStats
 from features.store.repository import open_store
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
 from features.views import SERVICE, views_of

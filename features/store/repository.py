@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.connection import parse_url
 
+from features.store.keys import PROJECT
 from infra.database import database_url
 from infra.errors import SettingsError
 from infra.metrics_folder import left_by_feast
@@ -19,9 +20,10 @@ from infra.valkey import valkey_url
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-PROJECT = "penchant"
 #: The folder in which Feast's own command line works: ``feature_store.yaml`` says what ``open_store`` says.
 FEATURE_REPOSITORY = Path(__file__).parent / "repo"
+#: How Feast finds the class of the online store: Feast's own on Redis, with a faster way in.
+ONLINE_STORE = "features.store.online.ValkeyOnlineStore"
 
 #: Rows converted and written at once. Never none: without it Feast takes the first Arrow chunk only.
 WRITE_ROWS = 2_000
@@ -44,7 +46,7 @@ def open_store(settings: Settings, online_timeout_seconds: float = TIMEOUT_SECON
         registry=_registry(settings),
         offline_store={"type": "duckdb"},
         online_store={
-            "type": "redis",
+            "type": ONLINE_STORE,
             "connection_string": _address(settings, online_timeout_seconds),
             "skip_dedup": True,
         },

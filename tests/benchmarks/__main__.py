@@ -1,4 +1,4 @@
-"""All benchmarks that need no running server, one after the other: ``make bench`` prints their JSON.
+"""All benchmarks that start what they need themselves, one after the other: ``make bench`` prints their JSON.
 
 ``serve_speed.py`` asks a running API and is run by hand.
 """
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("ingest_speed", "feature_speed", "gate_speed", "late_speed")
+BENCHMARKS = ("ingest_speed", "feature_speed", "gate_speed", "late_speed", "materialise_speed", "lookup_speed")
 
 
 def main() -> None:

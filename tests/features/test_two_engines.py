@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.build import build
-from features.views import USER_INTEREST, View, views
+from features.view import View
+from features.views import USER_INTEREST, views
 from infra.partitions import Span
 from infra.settings import Settings
 

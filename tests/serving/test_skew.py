@@ -18,14 +18,14 @@ from sqlalchemy import Engine, delete, update
 
 from dags import steps
 from features.build import build
-from features.days import views_of
 from features.events.arrivals import take_day
 from features.events.ingest import ingest
 from features.events.landing_folder import skip
 from features.events.publish import publish
 from features.store.materialise import materialise
 from features.store.repository import open_store
-from features.views import USER_INTEREST, USER_WINDOWS, interest_column
+from features.views import USER_INTEREST, interest_column, views_of
+from features.window_views import USER_WINDOWS
 from infra.database import create_databases, engine, migrate
 from infra.errors import FeatureError, SkewError
 from infra.partitions import Span

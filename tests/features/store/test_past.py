@@ -14,7 +14,7 @@ from features.past import Past
 from features.state import from_row
 from features.state_table import values_of
 from features.store.point_in_time import user_rows
-from features.views import EVENT_TIMESTAMP
+from features.view import EVENT_TIMESTAMP
 from infra.errors import FeatureError
 from infra.moments import microseconds
 from infra.partitions import Span, day_start

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import redis
 
 from features.build import build
 from features.engine import default_engine
@@ -21,7 +20,7 @@ from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
 from features.views import USER_SEQUENCE, views_of
 from features.window_views import USER_WINDOWS
-from infra.errors import FeatureError, SettingsError
+from infra.errors import FeatureError, ServiceError, SettingsError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
 from infra.settings import Settings
@@ -189,6 +188,17 @@ def test_an_older_span_never_replaces_newer_rows(store: Any) -> None:
     assert Lookup(store.settings).user("st-u1", through(store, 7)) == before
 
 
+def test_the_registry_learns_what_was_materialised(store: Any) -> None:
+    """From the T of the span's first day to that of the last day that is built, as Feast notes it."""
+    known = {view.name: view for view in repository.open_store(store.settings).list_feature_views()}
+    materialise(store.settings, Span.of_day(START + timedelta(days=2)))
+    for view in repository.open_store(store.settings).list_feature_views():
+        *before, last = view.materialization_intervals
+        assert before == known[view.name].materialization_intervals
+        assert last == (through(store, 2), through(store, 7))
+        assert view.state.name == "AVAILABLE_ONLINE"
+
+
 def test_materialise_wants_a_built_span(store: Any) -> None:
     with pytest.raises(FeatureError, match=f"{SPAN.end} are not built"):
         materialise(store.settings, Span(START, SPAN.end + timedelta(days=1)))
@@ -214,7 +224,7 @@ def test_retrieval_before_the_first_build_says_so(settings: Settings) -> None:
 
 
 def test_a_store_that_does_not_answer_raises(settings: Settings) -> None:
-    with pytest.raises(redis.ConnectionError):
+    with pytest.raises(ServiceError, match=r"Valkey at 127\.0\.0\.1:\d+ does not answer: .*penchant up"):
         Lookup(settings).user("st-u1", datetime(2011, 1, 11, tzinfo=UTC))
 
 

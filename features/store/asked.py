@@ -1,0 +1,73 @@
+"""What a lookup is asked for: held against what there is, before the online store is bothered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TypeVar
+
+from features.store.rows import ViewReader
+from features.view import Feature, View
+from infra.errors import FeatureError
+
+Thing = TypeVar("Thing")
+
+
+def readers(views: Sequence[View], features: Sequence[str]) -> list[ViewReader]:
+    """Readers of the features that are named; of all of them where none is.
+
+    Args:
+        features: names of views, or ``view:feature`` as Feast has it.
+
+    Raises:
+        FeatureError: there is no such view, or it has no such feature.
+    """
+    if not features:
+        return [ViewReader(view, view.features) for view in views]
+    named = {view.name: view for view in views}
+    wanted: dict[str, dict[str, Feature]] = {}
+    for reference in features:
+        name, _, column = reference.partition(":")
+        known = {feature.name: feature for feature in _known("feature view", name, named).features}
+        chosen = {column: _known(f"feature of {name}", column, known)} if column else known
+        wanted.setdefault(name, {}).update(chosen)
+    return [ViewReader(named[name], list(chosen.values())) for name, chosen in wanted.items()]
+
+
+def require_ids(keys: Mapping[str, Sequence[str]], views: Iterable[View]) -> None:
+    """Hold that ``keys`` names entities that there are, and that their ids are texts.
+
+    Raises:
+        FeatureError: one is not.
+    """
+    known = {view.entity: view for view in views}
+    for entity, ids in keys.items():
+        _known("entity", entity, known)
+        if isinstance(ids, str):
+            raise FeatureError(f"{ids!r} is one {entity} and not a list of them.", f"Ask for [{ids!r}].")
+        for id_ in ids:
+            if not isinstance(id_, str):
+                raise FeatureError(
+                    f"A {entity} is a text, and {id_!r} is of type {type(id_).__name__}.", f"Ask for '{id_}'."
+                )
+
+
+def require_zone(moment: datetime) -> None:
+    """Hold that a moment is one, wherever it is read.
+
+    Raises:
+        FeatureError: it has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise FeatureError(f"The moment {moment} has no time zone.", "Take it from settings.shop_clock().")
+
+
+def _known(kind: str, name: str, things: Mapping[str, Thing]) -> Thing:
+    if name in things:
+        return things[name]
+    near = get_close_matches(name, things, n=1)
+    said = (
+        f"Did you mean {near[0]}?" if near else f"There are {', '.join(list(things)[:10])}; docs/features.md has all."
+    )
+    raise FeatureError(f"There is no {kind} {name}.", said)

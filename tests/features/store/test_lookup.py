@@ -1,0 +1,221 @@
+"""One lookup of everything: what Feast would answer, what is stale, and what stands for what is not there."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.store import repository
+from features.store.decode import decoder
+from features.store.encode import encoded
+from features.store.keys import entity_key, feature_field, key_prefix
+from features.store.lookup import Lookup
+from features.store.materialise import WATERMARK
+from features.views import SERVICE, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
+from features.window_views import ITEM_WINDOWS, USER_WINDOWS
+from infra.errors import FeatureError, ServiceError
+from infra.partitions import day_end
+from infra.valkey import valkey
+
+START = date(2011, 1, 3)
+WINDOWS = (1, 3)
+DEFAULTS = {"int64": 0, "float64": 0.0, "list<string>": [], "list<int64>": [], "list<float64>": []}
+
+
+def through(shop: Any) -> datetime:
+    return day_end(START + timedelta(days=7), shop.settings.zone)
+
+
+@pytest.mark.integration
+def test_it_is_what_feast_answers(store: Any) -> None:
+    """Every feature of two users who are known and one who is not, and of items."""
+    users, items = ["st-u1", "st-u2", "st-nobody"], ["st-i2", "st-nothing", "st-i1"]
+    found = Lookup(store.settings).look_up({"user_id": users, "item_id": items}, through(store))
+    feast = repository.open_store(store.settings)
+    service = feast.get_online_features(feast.get_feature_service(SERVICE), {"user_id": users}).to_dict(True)
+    names = [f"{ITEM_WINDOWS}:{field.name}" for field in feast.get_feature_view(ITEM_WINDOWS).features]
+    service |= feast.get_online_features(names, {"item_id": items}).to_dict(True)
+    for view in views_of(store.settings):
+        rows = found.rows[view.name]
+        for feature in view.features:
+            expected = [DEFAULTS[feature.kind] if value is None else value for value in service[feature.name]]
+            assert rows.columns[feature.name] == expected, feature.name
+            moments = [through(store) - age if age is not None else None for age in rows.age]
+            assert [round(moment.timestamp()) if moment else 0 for moment in moments] == service[f"{feature.name}__ts"]
+
+
+@pytest.mark.integration
+def test_what_is_missing_is_stated(store: Any) -> None:
+    found = Lookup(store.settings).look_up({"user_id": ["st-nobody", "st-u1"], "item_id": []}, through(store))
+    for view in views_of(store.settings):
+        rows = found.rows[view.name]
+        if view.entity == "user_id":
+            assert (rows.age, rows.holds) == ([None, timedelta(0)], [False, True])
+            assert {feature.name: rows.columns[feature.name][0] for feature in view.features} == {
+                feature.name: DEFAULTS[feature.kind] for feature in view.features
+            }
+        else:
+            assert rows.columns == {name: [] for name in view.columns}
+
+
+@pytest.mark.integration
+def test_staleness_goes_by_the_shops_clock(store: Any) -> None:
+    ttl = timedelta(days=max(WINDOWS) + 1)
+    lookup, asked = Lookup(store.settings), {"user_id": ["st-u1", "st-u2"], "item_id": ["st-i1"]}
+    found = lookup.look_up(asked, through(store) + ttl)
+    assert (found.through, found.behind) == (through(store), ttl)
+    # the second user's windows changed last when the event of the fifth day left them
+    assert found.rows[USER_WINDOWS].age == [ttl, ttl]
+    assert found.rows[USER_WINDOWS].holds == [True, True]
+    late = lookup.look_up(asked, through(store) + ttl + timedelta(microseconds=1))
+    assert late.rows[USER_WINDOWS].holds == [False, False]
+    assert late.rows[USER_WINDOWS].age[0] == ttl + timedelta(microseconds=1)
+    assert late.rows[USER_WINDOWS].columns["favorite_count_1d"] == [0, 0]
+    assert late.rows[ITEM_WINDOWS].columns["item_favorite_count_1d"] == [0]
+    assert late.rows[USER_SEQUENCE].holds == [True, True]
+    assert found.rows[USER_SEQUENCE].age[1] > found.rows[USER_SEQUENCE].age[0]
+
+
+@pytest.mark.integration
+def test_only_what_is_named_is_read(store: Any) -> None:
+    lookup, asked = Lookup(store.settings), {"user_id": ["st-u1"], "item_id": ["st-i1"]}
+    names = [USER_INTEREST, f"{ITEM_WINDOWS}:item_purchase_count_3d", f"{USER_WINDOWS}:view_count_1d"]
+    found = lookup.look_up(asked, through(store), names)
+    assert {name: list(rows.columns) for name, rows in found.rows.items()} == {
+        USER_INTEREST: ["interest_categories", "interest_7d", "interest_30d", "interest_90d", "interest_as_of_us"],
+        ITEM_WINDOWS: ["item_purchase_count_3d"],
+        USER_WINDOWS: ["view_count_1d"],
+    }
+
+
+@pytest.mark.integration
+def test_a_hash_whose_fields_lie_in_another_order_is_read_alike(store: Any) -> None:
+    """As after a view was written by Feast, changed, or kept by Valkey as a table."""
+    key = entity_key(key_prefix("item_id"), "st-i1")
+    lookup, asked = Lookup(store.settings), {"item_id": ["st-i1", "st-i2"]}
+    before = lookup.look_up(asked, through(store))
+    with valkey(store.settings) as client:
+        fields = client.hgetall(key)
+        client.delete(key)
+        client.hset(key, mapping={b"gone": b"x", **dict(reversed(fields.items()))})
+        try:
+            assert lookup.look_up(asked, through(store)) == before
+        finally:
+            client.delete(key)
+            client.hset(key, mapping=fields)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("keys", "features", "said"),
+    [
+        ({"user": ["u"]}, [], r"no entity user\. Did you mean user_id\?"),
+        ({"user_id": [5]}, [], r"A user_id is a text, and 5 is of type int\. Ask for '5'\."),
+        ({"user_id": [None]}, [], "None is of type NoneType"),
+        ({"item_id": "st-i1"}, [], r"'st-i1' is one item_id and not a list of them\. Ask for \['st-i1'\]\."),
+        ({"user_id": ["u"]}, ["user_window"], r"no feature view user_window\. Did you mean user_windows\?"),
+        ({"user_id": ["u"]}, ["user_windows:views_1d"], r"no feature of user_windows views_1d\. "),
+        ({"user_id": ["u"]}, ["zzz"], r"There are user_windows, .*docs/features\.md"),
+    ],
+)
+def test_what_does_not_exist_is_named(store: Any, keys: Any, features: list[str], said: str) -> None:
+    with pytest.raises(FeatureError, match=said):
+        Lookup(store.settings).look_up(keys, through(store), features)
+
+
+@pytest.mark.integration
+def test_a_moment_without_a_zone_is_refused(store: Any) -> None:
+    with pytest.raises(FeatureError, match="has no time zone"):
+        Lookup(store.settings).look_up({"user_id": ["u"]}, datetime(2011, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.integration
+def test_a_user_id_of_another_type_is_refused(store: Any) -> None:
+    with pytest.raises(FeatureError, match="13085 is of type int"):
+        Lookup(store.settings).user(13085, through(store))  # type: ignore[arg-type]
+
+
+@pytest.mark.integration
+def test_an_empty_store_is_named(store: Any) -> None:
+    with valkey(store.settings) as client:
+        watermark = client.getdel(WATERMARK)
+        try:
+            with pytest.raises(FeatureError, match=r"Nothing is online yet: Valkey at .* Build and materialise a day"):
+                Lookup(store.settings).look_up({"user_id": ["st-u1"]}, through(store))
+            assert Lookup(store.settings).user("st-u1", through(store)) == {}
+        finally:
+            client.set(WATERMARK, watermark)
+
+
+@pytest.mark.integration
+def test_a_slow_store_is_not_waited_for(store: Any) -> None:
+    settings = store.settings.model_copy(update={"api_timeout_ms": 200})
+    lookup = Lookup(settings)
+    lookup.look_up({"user_id": ["st-u1"]}, through(store))
+    with valkey(settings) as client:
+        client.execute_command("CLIENT", "PAUSE", "1500", "ALL")
+        before = time.monotonic()
+        with pytest.raises(ServiceError, match=r"does not answer in time: .*api_timeout_ms"):
+            lookup.look_up({"user_id": ["st-u1"]}, through(store))
+        assert time.monotonic() - before < 1.0
+        client.ping()
+    late = lookup.look_up({"user_id": ["st-u2"]}, through(store))
+    assert late.rows[USER_SEQUENCE].columns["sequence_types"] != [[]], "the late answer was not taken for this one"
+
+
+@pytest.mark.integration
+def test_a_value_of_another_kind_is_named(store: Any) -> None:
+    key, field = entity_key(key_prefix("user_id"), "st-u1"), feature_field(USER_ITEMS, "history_times")
+    with valkey(store.settings) as client:
+        before = client.hget(key, field)
+        client.hset(key, field, b"\x20\x01")
+        try:
+            with pytest.raises(FeatureError, match="user_items:history_times is of another kind"):
+                Lookup(store.settings).look_up({"user_id": ["st-u1"]}, through(store))
+        finally:
+            client.hset(key, field, before)
+
+
+LONG = 200
+VALUES = {
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "float64": st.floats(allow_nan=False),
+    "list<string>": st.lists(st.text(max_size=LONG), max_size=LONG),
+    "list<int64>": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=LONG),
+    "list<float64>": st.lists(st.floats(allow_nan=False), max_size=LONG),
+}
+TYPES = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "list<string>": pa.list_(pa.string()),
+    "list<int64>": pa.list_(pa.int64()),
+    "list<float64>": pa.list_(pa.float64()),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@given(data=st.data())
+def test_a_value_is_read_as_it_was_written(kind: Any, data: Any) -> None:
+    values = data.draw(st.lists(st.none() | VALUES[kind], min_size=1, max_size=5))
+    read = decoder(kind)
+    found = [read(said) for said in encoded(pa.array(values, TYPES[kind]), "x")]
+    assert found == [DEFAULTS[kind] if value is None else value for value in values]
+    assert read(None) == DEFAULTS[kind]
+
+
+def test_defaults_are_not_shared() -> None:
+    read = decoder("list<string>")
+    read(None).append("x")
+    assert read(None) == []
+
+
+def test_many_numbers_of_all_lengths_are_read_as_feast_reads_them() -> None:
+    numbers = [int(number) for number in np.concatenate([2 ** np.arange(63), -(2 ** np.arange(63)), [0]])]
+    assert decoder("list<int64>")(encoded(pa.array([numbers]), "x")[0]) == numbers
