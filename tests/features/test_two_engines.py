@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.build import build
+from features.versions import files_of
 from features.view import View
 from features.views import USER_INTEREST, views
 from infra.partitions import Span
@@ -29,6 +30,7 @@ SPAN = Span(START, START + timedelta(days=8))
 ONE_PASS = Span(START, SPAN.end - timedelta(days=1))
 LAST = Span(ONE_PASS.end, SPAN.end)
 EMPTY = START + timedelta(days=3)
+LATE = START + timedelta(days=5)
 EVERY_DAY = list(SPAN.days())
 DAYS = [day for day in EVERY_DAY if day != EMPTY]
 WINDOWS, HALF_LIVES = (1, 3), (2, 30)
@@ -78,14 +80,17 @@ def _log(settings: Settings, event_of: Callable[..., Any]) -> Iterator[dict[str,
 
 
 def _shop(settings: Settings, shop_of: Any, event_of: Any) -> Any:
-    """A shop with two categories, of which two items change in the middle; days in one pass, then one more."""
+    """A shop with two categories, of which two items change in the middle; days in one pass, then one more day."""
     made = shop_of(settings)
     made.items({**dict.fromkeys(ITEMS[:4], "tea"), **dict.fromkeys(ITEMS[4:7], "\u00d6l")})
     moment = datetime(2010, 3, 30, 9, 1, tzinfo=UTC)
     made.items({"mug": "late", "\u00e9tag\u00e8re": "\u8336"}, "later", bulk=False, moment=moment)
     made.publish(SPAN, _log(settings, event_of))
     build(settings, ONE_PASS)
-    build(settings, LAST)
+    # with the last day's delivery comes something about one of the days before
+    late = event_of(settings, LATE, 0, event_id="late", user_id=USERS[0], item_id=ITEMS[0], event_type="purchase")
+    made.publish(Span.of_day(LATE), [late], "late", lag=(LAST.start - LATE) + timedelta(hours=1))
+    build(settings, Span(LATE, SPAN.end), only_new=True)
     return made
 
 
@@ -121,15 +126,18 @@ def test_the_tiles_of_a_day_are_equal_bytes(shops: dict[str, Any], day: date) ->
 @pytest.mark.parametrize("day", EVERY_DAY, ids=str)
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_the_rows_of_a_day_are_equal(shops: dict[str, Any], view: View, day: date) -> None:
-    """Strengths of interest to nine digits; everything else to the byte."""
-    paths = [shops[name].lake.feature(view.name, day) for name in ("duckdb", "spark")]
-    if view.name != USER_INTEREST:
-        assert paths[1].read_bytes() == paths[0].read_bytes()
-    one, other = map(pq.read_table, paths)
-    assert (one.num_rows > 3) == (day != EMPTY or view.name.endswith("windows"))
-    assert other.schema == one.schema
-    for name in one.column_names:
-        _equal(one[name], other[name])
+    """All versions of them: strengths of interest to nine digits, everything else to the byte."""
+    files = [files_of(shops[name].lake, view.name, Span.of_day(day)) for name in ("duckdb", "spark")]
+    assert [path.name for path in files[0]] == [path.name for path in files[1]]
+    assert len(files[0]) == 1 + (day >= LATE and day < LAST.start and (day == LATE or view.name.endswith("windows")))
+    for paths in zip(*files, strict=True):
+        if view.name != USER_INTEREST:
+            assert paths[1].read_bytes() == paths[0].read_bytes()
+        one, other = map(pq.read_table, paths)
+        assert (one.num_rows > 0) == (day != EMPTY or view.name.endswith("windows"))
+        assert other.schema == one.schema
+        for name in one.column_names:
+            _equal(one[name], other[name])
 
 
 def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> None:
