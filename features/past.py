@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from features.advance import advance
 from features.behaviour import OCCURRED_US, behaviour
 from features.chain import states_before
 from features.engine import DAY, Connection, micros, table_of
@@ -19,7 +20,7 @@ from features.events.log import event_files
 from features.events.schema import EVENT, EVENT_ID, INGESTED_ASSUMED, INGESTED_AT, USER_ID
 from features.files import read_days
 from features.item_history import item_versions
-from features.state import Live, UserState, advance, from_row
+from features.state import Live, UserState, from_row
 from features.user_log import LOG_COLUMNS, UserLog
 from features.view import EVENT_TIMESTAMP, View
 from features.views import views_of

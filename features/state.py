@@ -1,24 +1,22 @@
-"""All that is known about one user strictly before a moment, and how an event changes it.
+"""All that is known about one user strictly before a moment.
 
-The same two functions serve training and answering: ``from_row`` reads what the store holds as of
-the last closed day, ``advance`` adds the events since then. Training calls them with the events of
+The same two functions serve training and answering: ``from_row`` reads what the store holds as of the last
+closed day, ``features.advance.advance`` adds the events since then. Training calls them with the events of
 the log, serving with those that the API took, so both see the same numbers.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decay import MINUTE_US, WEIGHTS, carry, weight
-from features.views import PROFILE_CATEGORIES, SEQUENCED, interest_column
-from features.window_views import INTERACTIONS, WINDOW_BEHAVIOURS, user_window_columns
+from features.decay import carry
+from features.views import PROFILE_CATEGORIES, interest_column
+from features.window_views import WINDOW_BEHAVIOURS, user_window_columns
 
 Strings = tuple[str, ...]
 Ints = NDArray[np.int64]
@@ -146,104 +144,6 @@ def from_row(
         ),
         windows={column: row.get(column) or 0 for column in user_window_columns(window_days)},
         today=dict.fromkeys(WINDOW_BEHAVIOURS, 0),
-    )
-
-
-def advance(
-    state: UserState,
-    events: Iterable[Live],
-    moment_us: int,
-    *,
-    sequence_length: int,
-    history_items: int,
-    session_minutes: int,
-) -> UserState:
-    """The state at ``moment_us``: ``state`` and the events since its last closed day.
-
-    Events at or after ``moment_us`` are not seen. The order of ``events`` does not matter: they are
-    taken by (time, position, event id).
-    """
-    seen = sorted(
-        (event for event in events if event.occurred_us < moment_us),
-        key=lambda event: (event.occurred_us, event.position, event.event_id, event.item_id or ""),
-    )
-    with_item = [event for event in seen if event.item_id]
-    return replace(
-        state,
-        moment_us=moment_us,
-        sequence=_extend(state.sequence, with_item, sequence_length, session_minutes * MINUTE_US),
-        interest=_strengthen(state.interest, with_item, state.half_life_days),
-        history=_remember(state.history, with_item, history_items),
-        today=_count(seen),
-    )
-
-
-def _count(events: list[Live]) -> dict[str, int]:
-    counts = Counter(event.event_type for event in events)
-    return {behaviour: counts[behaviour] for behaviour in WINDOW_BEHAVIOURS}
-
-
-def _extend(sequence: Sequence, events: list[Live], length: int, session_us: int) -> Sequence:
-    events = [event for event in events if event.event_type in SEQUENCED]
-    if not events:
-        return sequence
-    times = [event.occurred_us for event in events]
-    # the first event of all has none before it, and begins a session
-    gaps = [time - before for before, time in pairwise([*(sequence.times_us[-1:] or (times[0],)), *times])]
-    starts = [int(gap >= session_us) for gap in gaps]
-    starts[0] = starts[0] if sequence.times_us else 1
-    return Sequence(
-        (*sequence.items, *(event.item_id or "" for event in events))[-length:],
-        (*sequence.categories, *(event.category for event in events))[-length:],
-        (*sequence.types, *(event.event_type for event in events))[-length:],
-        (*sequence.times_us, *times)[-length:],
-        (*sequence.dwell_ms, *(event.dwell_ms for event in events))[-length:],
-        (*sequence.gaps_us, *gaps)[-length:],
-        (*sequence.starts, *starts)[-length:],
-    )
-
-
-def _strengthen(interest: Interest, events: list[Live], half_life_days: tuple[int, ...]) -> Interest:
-    wanted = [event for event in events if event.event_type in WEIGHTS]
-    if not wanted:
-        return interest
-    as_of_us = max(interest.as_of_us, wanted[-1].occurred_us)
-    strengths = dict(zip(interest.categories, interest.at(as_of_us, half_life_days), strict=True))
-    first = dict(zip(interest.categories, interest.first_us, strict=False))
-    last = dict(zip(interest.categories, interest.last_us, strict=False))
-    for event in wanted:
-        added = carry(weight(event.event_type, event.dwell_ms), as_of_us - event.occurred_us, half_life_days)
-        strengths[event.category] = strengths.get(event.category, 0.0) + added
-        first.setdefault(event.category, event.occurred_us)
-        last[event.category] = max(last.get(event.category, 0), event.occurred_us)
-    categories = tuple(sorted(strengths))
-    return Interest(
-        categories,
-        np.stack([strengths[category] for category in categories]),
-        as_of_us,
-        tuple(first.get(category, 0) for category in categories),
-        tuple(last.get(category, 0) for category in categories),
-    )
-
-
-def _remember(history: ItemHistory, events: list[Live], limit: int) -> ItemHistory:
-    rows = {
-        item: (times, purchases, last)
-        for item, times, purchases, last in zip(
-            history.items, history.times, history.purchases, history.last_us, strict=True
-        )
-    }
-    for event in events:
-        if event.item_id and event.event_type in INTERACTIONS:
-            times, purchases, last = rows.get(event.item_id, (0, 0, 0))
-            bought = event.event_type == "purchase"
-            rows[event.item_id] = (times + 1, purchases + bought, max(last, event.occurred_us))
-    latest = sorted(rows.items(), key=lambda entry: (-entry[1][2], entry[0]))[:limit]
-    return ItemHistory(
-        tuple(item for item, _ in latest),
-        tuple(values[0] for _, values in latest),
-        tuple(values[1] for _, values in latest),
-        tuple(values[2] for _, values in latest),
     )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ibis import _
 
 from features.behaviour import SPEND
+from features.counted import Counted
 from features.engine import DAY, Connection, Table, table_of
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, PRICE, USER_ID
 from features.item_history import FIRST_US, SINCE_US, UNTIL_US
@@ -27,7 +28,7 @@ from features.window_views import (
     measures,
     user_windows_view,
 )
-from features.windows import Counted, windows
+from features.windows import windows
 from infra.partitions import Span, day_end, day_start
 from infra.settings import Settings
 

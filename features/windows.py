@@ -12,74 +12,16 @@ types are put side by side and summed up; the days on which something leaves onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import reduce
-from typing import Final
 
 import ibis
 from ibis import _
 
+from features.counted import IN, LATEST, OUT, Counted
 from features.engine import DAY, Column, Connection, Table, stored
 from features.events.schema import EVENT_TYPE
 from infra.partitions import Span
-
-#: Of each behaviour the moment of its last event, whenever that was in the tiles, microseconds since 1970 UTC.
-LATEST: Final = "latest"
-_IN: Final = "in"
-_OUT: Final = "out"
-
-
-@dataclass(frozen=True)
-class Window:
-    """One window: of a behaviour (empty: of all types together) a measure over so many days."""
-
-    behaviour: str
-    measure: str
-    days: int
-
-    @property
-    def column(self) -> str:
-        return "_".join(filter(None, (self.behaviour, self.measure, f"{self.days}d")))
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What is counted of an entity.
-
-    Attributes:
-        entity: column of the tiles.
-        measures: for each behaviour its measures.
-        sums: for each measure that is a sum the column of the tiles.
-        distincts: for each measure that is a distinct count the column of the tiles.
-        of_all: measures over all types together: what a day adds, as an aggregation of its tiles.
-        lengths: for each measure the lengths of its windows, in days.
-        latest: column of the tiles with the last moment.
-    """
-
-    entity: str
-    measures: Mapping[str, Sequence[str]]
-    sums: Mapping[str, str]
-    distincts: Mapping[str, str]
-    of_all: Mapping[str, Column]
-    lengths: Mapping[str, tuple[int, ...]]
-    latest: str
-
-    def windows(self, behaviours: Sequence[str]) -> Iterator[Window]:
-        """Every window of these behaviours and of all types together."""
-        of_types = [(behaviour, measure) for behaviour in behaviours for measure in self.measures[behaviour]]
-        for behaviour, measure in (*of_types, *(("", measure) for measure in self.of_all)):
-            yield from (Window(behaviour, measure, days) for days in self.lengths[measure])
-
-    def source(self, window: Window, way: str) -> str:
-        """Which column of a day holds what enters or leaves a window."""
-        name = f"{window.measure}_{way}_{window.days}" if window.measure in self.distincts else window.measure
-        return f"{window.behaviour}_{name}" if window.behaviour else name
-
-    @property
-    def leaving(self) -> list[int]:
-        """After how many days anything leaves."""
-        return sorted({days for lengths in self.lengths.values() for days in lengths})
 
 
 def windows(connection: Connection, tiles: Table, counted: Counted, span: Span) -> Table:
@@ -120,8 +62,8 @@ def _pairs(tiles: Table, keys: Sequence[str], measure: str, column: str, lengths
     order = ibis.window(group_by=(entity, kind, column), order_by=day)
     absent, until = _days(_[day].lag().over(order), _[day]), _days(_[day], _[day].lead().over(order))
     gaps = seen.select(*keys, absent=absent, until=until)
-    entering = {f"{measure}_{_IN}_{days}": _.count(where=_.absent.fill_null(days) >= days) for days in lengths}
-    leaving = {f"{measure}_{_OUT}_{days}": _.count(where=_.until.fill_null(days) >= days) for days in lengths}
+    entering = {f"{measure}_{IN}_{days}": _.count(where=_.absent.fill_null(days) >= days) for days in lengths}
+    leaving = {f"{measure}_{OUT}_{days}": _.count(where=_.until.fill_null(days) >= days) for days in lengths}
     return gaps.group_by(*keys).agg(**entering, **leaving)
 
 
@@ -140,8 +82,8 @@ def _so_far(by_day: Table, counted: Counted, behaviours: Sequence[str]) -> Table
     """Of each active day what it adds to windows of one day, and sums up to it of what enters and leaves others."""
     until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
     longer = [window for window in counted.windows(behaviours) if window.days > 1]
-    summed = {counted.source(window, way) for window in longer for way in (_IN, _OUT)}
-    of_one = {counted.source(window, _IN) for window in counted.windows(behaviours) if window.days == 1}
+    summed = {counted.source(window, way) for window in longer for way in (IN, OUT)}
+    of_one = {counted.source(window, IN) for window in counted.windows(behaviours) if window.days == 1}
     # in double precision: exact up to 2^53, and twice as fast as integers, which DuckDB sums in 128 bits
     return by_day.select(
         counted.entity,
@@ -173,12 +115,12 @@ def _differences(due: Table, so_far: Table, counted: Counted, behaviours: Sequen
     windows = list(counted.windows(behaviours))
     table = _looked_up(due, so_far, counted.entity, 0)
     for length in counted.leaving:
-        names = {_sum(counted.source(window, _OUT)) for window in windows if window.days == length > 1}
+        names = {_sum(counted.source(window, OUT)) for window in windows if window.days == length > 1}
         if names:
             table = _looked_up(table, so_far.select(counted.entity, DAY, *sorted(names)), counted.entity, length)
     columns = {window.column: ibis.literal(0, "int64") for window in counted.windows(list(counted.measures))}
     for window in windows:
-        entered, left = counted.source(window, _IN), f"{_sum(counted.source(window, _OUT))}_{window.days}"
+        entered, left = counted.source(window, IN), f"{_sum(counted.source(window, OUT))}_{window.days}"
         if window.days == 1:
             columns[window.column] = (_[_mark(0)] == _[DAY]).ifelse(_[f"{entered}_0"], 0)
         else:

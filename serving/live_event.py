@@ -28,6 +28,6 @@ class LiveEvent:
         return cls(**json.loads(member))
 
     def seen(self, category: str) -> Live:
-        """The event as ``features.state.advance`` takes it."""
+        """The event as ``features.advance.advance`` takes it."""
         moment, dwell_ms = self.occurred_us, self.dwell_ms
         return Live(self.item_id, category, self.event_type, moment, self.position, dwell_ms, self.event_id)

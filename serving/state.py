@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from features.state import UserState, advance, from_row
+from features.advance import advance
+from features.state import UserState, from_row
 from infra.moments import microseconds, moment_of
 from infra.partitions import day_end, day_of
 from infra.settings import Settings

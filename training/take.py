@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from features.advance import advance
 from features.behaviour import KNOWN_US, behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
@@ -18,7 +19,7 @@ from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.item_history import item_versions
 from features.knowledge import Knowledge
-from features.state import UserState, advance, from_row
+from features.state import UserState, from_row
 from features.user_log import LATE_US, LOG_COLUMNS, UserLog
 from features.view import EVENT_TIMESTAMP
 from infra.errors import TrainingError

@@ -1,6 +1,6 @@
 """Whether answers are made from what the lake says: a day's sampled answers, computed again point in time.
 
-Training sees the offline side, answers the online one. Both go through ``features.state``, but rows travel through a
+Training sees the offline side, answers the online one. Both go through ``features.advance``, but rows travel through a
 build, a store and a cache; this holds the two ends against each other.
 """
 

@@ -39,7 +39,7 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
     knowledge time at or before the moment, unless it is older than the view's ttl; null without one.
     A row of day D is known only some time after T, the end of D: ask with the moment of the answer
     itself, not with the day's beginning. Events of a user since the last day that the row holds are
-    the caller's to add (``features.state.advance``).
+    the caller's to add (``features.advance.advance``).
 
     Args:
         moments: columns ``user_id`` and ``event_timestamp`` (UTC); others are kept.

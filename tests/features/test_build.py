@@ -13,9 +13,10 @@ import pytest
 
 from features import build as building
 from features import chain
+from features.advance import advance
 from features.build import build
 from features.days import built_days, due, unbuilt_through
-from features.state import Live, advance, from_row
+from features.state import Live, from_row
 from features.views import views_of
 from infra.errors import FeatureError
 from infra.lake import read_json, write_json

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from features.advance import advance
 from features.build import build
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
-from features.state import Live, UserState, advance, from_row
+from features.state import Live, UserState, from_row
 from features.views import SEQUENCED, views_of
 from features.window_views import INTERACTIONS, RATES, TREND_DAYS, WINDOW_BEHAVIOURS, measures
 from infra.partitions import Span, day_end, day_of

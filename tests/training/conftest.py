@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.advance import advance
 from features.decay import DAY_US
 from features.events.schema import EVENT
-from features.state import Live, UserState, advance, from_row
+from features.state import Live, UserState, from_row
 from features.window_views import WINDOW_BEHAVIOURS, measures, user_count_columns, user_window_column
 from infra.partitions import Span
 from infra.settings import Settings, load_settings

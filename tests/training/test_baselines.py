@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.advance import advance
 from features.decay import DAY_US
 from features.inputs import encode, stat_columns, stats_table
-from features.state import Live, UserState, advance, from_row
+from features.state import Live, UserState, from_row
 from features.vocabulary import Vocabulary
 from training import baselines
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from features.advance import advance
 from features.decay import DAY_US
-from features.state import Interest, ItemHistory, Live, Sequence, UserState, advance
+from features.state import Interest, ItemHistory, Live, Sequence, UserState
 from infra.evaluations import EVALUATION
 from training.calibration import calibration
 from training.figures import Figures, figures
