@@ -63,7 +63,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     sys.path.insert(0, str(PROJECT))
     from datetime import timedelta
 
-    from own_shop import START
+    from own_shop import CATEGORIES, START
 
     from features.store.materialise import materialise
     from features.store.repository import open_store
@@ -79,9 +79,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         run = {"penchant": materialise, "feast": plain}[arguments.only]
         run(settings, span)
         seconds, cpu = time.perf_counter() - started, time.process_time() - before
-        if client.dbsize() < arguments.users + arguments.items:
-            raise SystemExit("Not every user and item is online.")
-    rows = 4 * arguments.users + arguments.items
+        if client.dbsize() < arguments.users + arguments.items + CATEGORIES:
+            raise SystemExit("Not every user, item and category is online.")
+    rows = 4 * arguments.users + arguments.items + CATEGORIES
     figures = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "rows_per_second": round(rows / seconds)}
     return {"rows": rows, **figures, "peak_mib": peak_mib()}
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.files import write_table
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
 from features.views import views_of
-from features.window_views import ITEM_WINDOWS
+from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS
 from infra.database import create_databases
 from infra.partitions import Span, day_end
 from infra.ports import free_ports
@@ -24,6 +24,7 @@ from infra.settings import Settings, load_settings
 SEED = 1
 START = date(2010, 12, 1)
 _CATALOGUE = 20_000
+CATEGORIES = 300
 #: Of ten counts in a window seven are zero, as in a shop whose users mostly look.
 _ZEROS = 0.7
 
@@ -52,7 +53,7 @@ def draw(settings: Settings, users: int, items: int, days: int) -> Span:
     for number, day in enumerate(span.days()):
         for place, view in enumerate(views_of(settings)):
             rng = np.random.default_rng([SEED, number, place])
-            count = items if view.name == ITEM_WINDOWS else users
+            count = {ITEM_WINDOWS: items, CATEGORY_WINDOWS: CATEGORIES}.get(view.name, users)
             chosen = [f"{view.entity[:4]}-{entity}" for entity in range(count) if (entity + number) % 3]
             content = _rows(view, chosen, rng).append_column(EVENT_TIMESTAMP, _moments(settings, day, len(chosen)))
             content = content.append_column(CREATED_TIMESTAMP, content[EVENT_TIMESTAMP])
@@ -70,6 +71,8 @@ def _rows(view: View, ids: list[str], rng: np.random.Generator) -> pa.Table:
 
 
 def _column(feature: Feature, count: int, rng: np.random.Generator) -> pa.Array:
+    if feature.kind == "float64":
+        return pa.array(np.where(rng.random(count) < _ZEROS, 0.0, rng.random(count)))
     if feature.kind == "int64":
         values = rng.integers(0, 500_000 if "spend" in feature.name else 12, count)
         return pa.array(np.where(rng.random(count) < _ZEROS, 0, values))

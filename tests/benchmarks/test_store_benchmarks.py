@@ -26,7 +26,7 @@ def measured(name: str, *options: str) -> Any:
 def test_materialise_runs_on_a_few_rows() -> None:
     found = measured("materialise_speed")
     assert all(found[run]["seconds"] > 0 for run in ("penchant", "feast"))
-    assert found["penchant"]["rows"] == found["feast"]["rows"] == 900
+    assert found["penchant"]["rows"] == found["feast"]["rows"] == 1_200
 
 
 def test_the_lookup_runs_on_a_few_rows() -> None:
