@@ -26,6 +26,7 @@ from features.view import View
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
 from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
+from infra.locks import one_at_a_time
 from infra.moments import moment_of
 from infra.partitions import Span, day_start
 from infra.settings import Settings
@@ -44,8 +45,8 @@ def build(
     """Write the tiles and the rows of every view for every day of ``span``, as they were first known, and what late
     deliveries changed of them.
 
-    Building again gives equal bytes. Days after ``span`` that are built already are left as they are:
-    if its events changed, build through to the last one.
+    Building again gives equal bytes; of two builds at once one waits. Days after ``span`` that are built already
+    are left as they are: if its events changed, build through to the last one.
 
     Args:
         settings: of the shop.
@@ -61,6 +62,12 @@ def build(
         FeatureError: days are missing before or in ``span``.
     """
     started = time.perf_counter()
+    with one_at_a_time(settings, "build"):
+        rows = _written(settings, span, progress, only_new)
+    return {"rows": rows, "days": len(span), "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _written(settings: Settings, span: Span, progress: Progress | None, only_new: bool) -> dict[str, int]:
     require_closed(settings, span)
     # before the events are read: what comes in between makes the day due again
     versions = {day: version(settings, day) for day in span.days()}
@@ -71,7 +78,7 @@ def build(
     pieces = [piece for one in passes for piece in _pieces(one)]
     for at, piece in enumerate(pieces):
         with connect(settings) as connection:
-            for name, count in _Build(connection, settings, knowledge, piece).written():
+            for name, count in _Builder(connection, settings, knowledge, piece).written():
                 rows[name] += count
                 if progress:
                     place = at * len(rows) + list(rows).index(name) + 1
@@ -79,7 +86,7 @@ def build(
     if since_us is None:
         drop_others(settings, knowledge, span, passes)
     mark_built(settings, versions)
-    return {"rows": rows, "days": len(span), "seconds": round(time.perf_counter() - started, 3)}
+    return rows
 
 
 def _pieces(one: Pass) -> Iterator[Pass]:
@@ -91,7 +98,7 @@ def _pieces(one: Pass) -> Iterator[Pass]:
 
 
 @dataclass(frozen=True)
-class _Build:
+class _Builder:
     """One pass through some days on a connection of its own."""
 
     connection: Connection
@@ -109,7 +116,7 @@ class _Build:
         seen = self._tiles(items)
         for view in views_of(settings):
             rows = self._rows(view, events, items, seen).inner_join(days, DAY)
-            yield view.name, self._write(view, rows.drop(f"{DAY}_right") if f"{DAY}_right" in rows.columns else rows)
+            yield view.name, self._write(view, rows)
 
     def _rows(self, view: View, events: Table, items: Table, seen: Table) -> Table:
         settings, span = self.settings, self.piece.span

@@ -64,10 +64,9 @@ class Knowledge:
         """
         if day not in self._markers:
             return []
-        told = [told_at(entry["at"]) for entry in self._markers[day].get("known", [])]
-        after = day + timedelta(days=1)
+        told, after = self._told(day), day + timedelta(days=1)
         if self._settings.tie_backwards and self._markers.get(after, {}).get("mix", {}).get(LOGIN):
-            told += [self.closed[after], *self.late(after)]
+            told = [*told, self.closed[after], *self._told(after)]
         return sorted({moment for moment in told if moment > self.closed[day]})
 
     def passes(self, span: Span, since_us: int | None = None) -> list[Pass]:
@@ -82,6 +81,9 @@ class Knowledge:
         if since_us is not None:
             found = [_later(self.closed, one, since_us) for one in found if one is not None]
         return [one for one in found if one is not None]
+
+    def _told(self, day: date) -> list[int]:
+        return [told_at(entry["at"]) for entry in self._markers[day].get("known", [])]
 
     def _first_days(self, span: Span) -> dict[int, date]:
         """By moment at which something came late that can change rows of ``span``: the first day that it changes."""

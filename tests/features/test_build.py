@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ from features.views import views_of
 from infra.errors import FeatureError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
-from infra.settings import Settings
+from infra.settings import PROJECT, Settings
 
 pytestmark = pytest.mark.thorough  # seconds in sum
 
@@ -132,6 +134,21 @@ def test_building_again_gives_equal_bytes(shop: Any) -> None:
     assert shop.bytes_of("tiles", "features") == before
     build(shop.settings, Span(START + timedelta(days=1), START + timedelta(days=4)))
     assert states_equal(shop, before)
+
+
+def test_two_builds_at_once_leave_what_one_leaves(shop: Any) -> None:
+    build(shop.settings, SPAN)
+    before = shop.bytes_of("tiles", "features")
+    code = (
+        "import sys; from datetime import date; from pathlib import Path; from features.build import build; "
+        "from infra.partitions import Span; from infra.settings import load_settings; "
+        "build(load_settings(Path(sys.argv[1]), window_days=(1, 7), half_life_days=(7, 30)), "
+        "Span(*map(date.fromisoformat, sys.argv[2:])))"
+    )
+    command = [sys.executable, "-c", code, str(shop.settings.home), str(SPAN.start), str(SPAN.end)]
+    runs = [subprocess.Popen(command, cwd=PROJECT) for _ in range(2)]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    assert shop.bytes_of("tiles", "features") == before
 
 
 def test_days_after_the_span_change_nothing_in_it(shop: Any, event_of: Any) -> None:
