@@ -19,9 +19,10 @@ from features.history import user_items
 from features.interest import user_interest, wanted
 from features.item_history import item_versions
 from features.knowledge import Knowledge, Pass
+from features.revise import changed
 from features.sequences import sequenced, user_sequence
 from features.tiles import SCHEMA, read_tiles, tiles, write_tiles
-from features.versions import changed, drop_others, moments, revised_days
+from features.versions import drop_others, moments, revised_days
 from features.view import View
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
@@ -116,7 +117,7 @@ class _Builder:
         seen = self._tiles(items)
         for view in views_of(settings):
             rows = self._rows(view, events, items, seen).inner_join(days, DAY)
-            yield view.name, self._write(view, rows)
+            yield view.name, self._write(view, rows, days)
 
     def _rows(self, view: View, events: Table, items: Table, seen: Table) -> Table:
         settings, span = self.settings, self.piece.span
@@ -157,11 +158,11 @@ class _Builder:
         origin = day_start(start, settings.zone)
         return user_interest(events, states, round(origin.timestamp() * 1_000_000), settings.half_life_days)
 
-    def _write(self, view: View, rows: Table) -> int:
+    def _write(self, view: View, rows: Table, days: Table) -> int:
         lake, span, late = self.settings.lake, self.piece.span, self.piece.late_us
         revised = revised_days(self.knowledge, self.piece)
         if late is not None and revised:
-            rows = changed(self.connection, lake, view, stored(self.connection, rows), revised, late)
+            rows = changed(self.connection, lake, view, stored(self.connection, rows), days, revised, self.piece)
 
         def path_of(day: date) -> Path:
             if day in revised and late is not None:

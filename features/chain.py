@@ -30,14 +30,17 @@ _KEPT: Final = 2
 def states_before(
     connection: Connection, lake: Lake, view: View, day: date, users: Table, as_of_us: int | None = None
 ) -> Table:
-    """The last row before ``day`` of each of ``users`` (a table with their ids) that has one.
+    """The last row before ``day`` of each of ``users`` (a table with their ids, or those of the view's entity) that
+    has one.
 
     Args:
         as_of_us: as known by this moment, microseconds since 1970 UTC; None: as known now.
     """
-    files = _files(lake, view, day) if as_of_us is None else _daily(lake, view, date.min, day)
+    # a row that has outlived its ttl says nothing any more; a checkpoint holds what is known now
+    since = day - timedelta(days=view.ttl_days + 1) if view.ttl_days else date.min
+    files = _files(lake, view, day) if as_of_us is None and not view.ttl_days else _daily(lake, view, since, day)
     rows = known_by(read_files(connection, files, view.schema), as_of_us)
-    return stored(connection, newest(rows.semi_join(users, USER_ID), USER_ID))
+    return stored(connection, newest(rows.semi_join(users, view.entity), view.entity))
 
 
 def drop_checkpoints(lake: Lake, view: View, day: date) -> None:

@@ -7,9 +7,7 @@ others than before. A reader takes of the latest T the latest version that was k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
-from functools import reduce
-from operator import or_
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +15,9 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
-from features.engine import DAY, Column, Connection, Table
-from features.files import read_files
+from features.engine import DAY, Table
 from features.knowledge import Knowledge, Pass
-from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
+from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from features.views import views_of
 from infra.lake import Lake, dated
 from infra.moments import moment_of
@@ -28,8 +25,6 @@ from infra.partitions import Span, day_end
 from infra.settings import Settings
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
-#: Decayed interest agrees to this, however it was computed.
-_AGREE: Final = 1e-9
 
 
 def moments(settings: Settings, knowledge: Knowledge, one: Pass) -> pa.Table:
@@ -66,32 +61,6 @@ def newest(rows: Table, *keys: str) -> Table:
         latest = rows.group_by(*keys).agg(**{moment: _[moment].max()})
         rows = rows.semi_join(latest, (*keys, moment))
     return rows
-
-
-def changed(connection: Connection, lake: Lake, view: View, rows: Table, days: list[date], late_us: int) -> Table:
-    """Those of ``rows`` that are others than what was known before ``late_us``.
-
-    Args:
-        rows: the view's columns with ``day``, of ``days`` and others, which are left as they are.
-        days: the days whose rows were known before.
-    """
-    known = read_files(connection, files_of(lake, view.name, Span(days[0], days[-1] + timedelta(days=1))), view.schema)
-    before = newest(known_by(known, late_us - 1), view.entity, EVENT_TIMESTAMP)
-    names = {f"was_{name}": _[name] for name in (view.entity, EVENT_TIMESTAMP, *view.columns)}
-    was = before.select(**names)
-    same = (rows[view.entity] == was[f"was_{view.entity}"], rows[EVENT_TIMESTAMP] == was[f"was_{EVENT_TIMESTAMP}"])
-    joined = rows.left_join(was, same)
-    differs = reduce(or_, (_differs(joined, feature) for feature in view.features))
-    return joined.filter(joined[f"was_{view.entity}"].isnull() | differs).select(*rows.columns)
-
-
-def _differs(joined: Table, feature: Feature) -> Column:
-    now, was = joined[feature.name], joined[f"was_{feature.name}"]
-    if feature.kind == "list<float64>":
-        now, was = now.sums(), was.sums()
-    if feature.kind in ("float64", "list<float64>"):
-        return (now - was).abs() > _AGREE * ibis.greatest(now.abs(), was.abs(), 1.0)
-    return ~now.identical_to(was)
 
 
 def drop_others(settings: Settings, knowledge: Knowledge, span: Span, passes: Iterable[Pass]) -> None:
