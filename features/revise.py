@@ -70,12 +70,9 @@ def _differs(joined: Table, feature: Feature) -> Column:
 
 def _carried(gone: Table, rows: Table, view: View) -> Table:
     """For each entity and T of ``gone`` the columns of the last row before T; without one, zeros and empty lists."""
-    held = rows.select(**{f"held_{name}": _[name] for name in (view.entity, EVENT_TIMESTAMP)}, **_values(rows, view))
-    earlier = (
-        gone[view.entity] == held[f"held_{view.entity}"],
-        gone[EVENT_TIMESTAMP] > held[f"held_{EVENT_TIMESTAMP}"],
-    )
-    latest = ibis.window(group_by=(view.entity, EVENT_TIMESTAMP), order_by=ibis.desc(f"held_{EVENT_TIMESTAMP}"))
+    held = rows.select(*view.columns, held_by=_[view.entity], held_since=_[EVENT_TIMESTAMP])
+    earlier = (gone[view.entity] == held["held_by"], gone[EVENT_TIMESTAMP] > held["held_since"])
+    latest = ibis.window(group_by=(view.entity, EVENT_TIMESTAMP), order_by=ibis.desc("held_since"))
     found = gone.left_join(held, earlier).mutate(**{_AT: ibis.row_number().over(latest)}).filter(_[_AT] == 0)
     nothing = {feature.name: _filled(found[feature.name], feature) for feature in view.features}
     return found.select(view.entity, EVENT_TIMESTAMP, **nothing)
