@@ -116,23 +116,25 @@ def _tables(shops: dict[str, Any], path_of: Callable[[Any], Path]) -> tuple[pa.T
     return pq.read_table(path_of(shops["duckdb"].lake)), pq.read_table(path_of(shops["spark"].lake))
 
 
-@pytest.mark.parametrize("day", EVERY_DAY, ids=str)
-def test_the_tiles_of_a_day_are_equal_bytes(shops: dict[str, Any], day: date) -> None:
-    one, other = (shops[name].lake.tiles(day) for name in ("duckdb", "spark"))
-    assert (pq.read_metadata(one).num_rows > 10) == (day != EMPTY)
-    assert other.read_bytes() == one.read_bytes()
+def test_both_build_the_same(shops: dict[str, Any]) -> None:
+    """One test, since both shops take minutes: tiles, then all versions of all rows, then what is left behind."""
+    for day in EVERY_DAY:
+        one, other = (shops[name].lake.tiles(day) for name in ("duckdb", "spark"))
+        assert (pq.read_metadata(one).num_rows > 10) == (day != EMPTY)
+        assert other.read_bytes() == one.read_bytes()
+        for view in VIEWS:
+            _same_rows(shops, view, day)
+    _nothing_is_left(shops["spark"])
 
 
-@pytest.mark.parametrize("day", EVERY_DAY, ids=str)
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_the_rows_of_a_day_are_equal(shops: dict[str, Any], view: View, day: date) -> None:
-    """All versions of them: strengths of interest to nine digits, everything else to the byte."""
+def _same_rows(shops: dict[str, Any], view: View, day: date) -> None:
+    """Strengths of interest to nine digits, everything else to the byte."""
     files = [files_of(shops[name].lake, view.name, Span.of_day(day)) for name in ("duckdb", "spark")]
     assert [path.name for path in files[0]] == [path.name for path in files[1]]
     assert len(files[0]) == 1 + (day >= LATE and day < LAST.start and (day == LATE or view.name.endswith("windows")))
     for paths in zip(*files, strict=True):
         if view.name != USER_INTEREST:
-            assert paths[1].read_bytes() == paths[0].read_bytes()
+            assert paths[1].read_bytes() == paths[0].read_bytes(), (view.name, day)
         one, other = map(pq.read_table, paths)
         assert (one.num_rows > 0) == (day != EMPTY or view.name.endswith("windows"))
         assert other.schema == one.schema
@@ -148,10 +150,10 @@ def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> None:
     np.testing.assert_allclose(pc.list_flatten(other), pc.list_flatten(one), rtol=1e-9)
 
 
-def test_spark_leaves_nothing_behind(shops: dict[str, Any]) -> None:
+def _nothing_is_left(shop: Any) -> None:
     """No process, no file, and the environment as it was."""
     assert [child.cmdline() for child in psutil.Process().children(recursive=True) if "java" in child.name()] == []
-    assert list(shops["spark"].lake.spill.iterdir()) == []
+    assert list(shop.lake.spill.iterdir()) == []
     assert not {"spark-warehouse", "metastore_db", "derby.log", "work", "artifacts"} & {
         path.name for path in Path().iterdir()
     }
