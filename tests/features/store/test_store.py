@@ -19,7 +19,7 @@ from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
 from features.views import USER_SEQUENCE, views_of
-from features.window_views import USER_WINDOWS
+from features.window_views import USER_WINDOWS, horizon_days
 from infra.errors import FeatureError, ServiceError, SettingsError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
@@ -108,7 +108,7 @@ def test_history_knows_only_what_was_known(store: Any) -> None:
 
 
 def test_windows_expire_by_the_shops_clock(store: Any) -> None:
-    lookup, ttl = Lookup(store.settings), timedelta(days=max(WINDOWS) + 1)
+    lookup, ttl = Lookup(store.settings), timedelta(days=horizon_days(WINDOWS) + 1)
     moment = through(store, 7)
     age = lookup.user_row("st-u1", moment).age
     assert age[USER_WINDOWS] == age[USER_SEQUENCE] == timedelta(0)
@@ -125,7 +125,7 @@ def test_windows_expire_by_the_shops_clock(store: Any) -> None:
 def test_an_unknown_user_has_an_empty_row(store: Any) -> None:
     row = Lookup(store.settings).user("st-nobody", through(store, 7))
     assert row == {}
-    assert not from_row("st-nobody", row, ("view_count_1d",), (7,)).known
+    assert not from_row("st-nobody", row, WINDOWS, (7,)).known
 
 
 def test_item_statistics_of_the_whole_catalogue(store: Any) -> None:
