@@ -210,9 +210,8 @@ def test_a_category_that_is_told_after_the_event_is_no_skew(shop: House) -> None
     shop.ask("teller")
     report = shop.check()
     assert (report.compared, set(report.explained)) == (0, {"told"})
-    assert (
-        report.explained["told"].different == 5
-    )  # the category in the sequence, in the interest and in its three profiles
+    # the category in the sequence, in the interest and in its three profiles
+    assert report.explained["told"].different == 5
 
 
 def test_a_wrong_half_life_online_is_caught(shop: House, tmp_path: Path) -> None:
