@@ -13,7 +13,8 @@ from infra.settings import Settings
 
 _HEAD: Final = """# Features
 
-Made by `penchant features`, from `features/views.py`: change it there. T is the end of the last closed day in the
+Made by `penchant features`, from `features/views.py` and `features/window_views.py`: change it there
+([how](add-a-feature.md)). T is the end of the last closed day in the
 shop's time zone. A row is written when its content changes; between rows a reader takes the last one. Without a row,
 and after its time to live, counts are zero and lists are empty.
 """
