@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from features.decay import MINUTE_US, WEIGHTS, carry, weight
+from features.rhythm import Rhythm
 from features.state import Interest, ItemHistory, Live, Sequence, UserState
 from features.views import SEQUENCED
 from features.window_views import INTERACTIONS, WINDOW_BEHAVIOURS
@@ -93,21 +94,20 @@ def _strengthen(interest: Interest, events: list[Live], half_life_days: tuple[in
 
 
 def _remember(history: ItemHistory, events: list[Live], limit: int) -> ItemHistory:
-    rows = {
-        item: (times, purchases, last)
-        for item, times, purchases, last in zip(
-            history.items, history.times, history.purchases, history.last_us, strict=True
-        )
-    }
+    known = zip(history.times, history.purchases, history.last_us, history.rhythms, strict=True)
+    rows = dict(zip(history.items, known, strict=True))
     for event in events:
         if event.item_id and event.event_type in INTERACTIONS:
-            times, purchases, last = rows.get(event.item_id, (0, 0, 0))
-            bought = event.event_type == "purchase"
-            rows[event.item_id] = (times + 1, purchases + bought, max(last, event.occurred_us))
-    latest = sorted(rows.items(), key=lambda entry: (-entry[1][2], entry[0]))[:limit]
-    return ItemHistory(
-        tuple(item for item, _ in latest),
-        tuple(values[0] for _, values in latest),
-        tuple(values[1] for _, values in latest),
-        tuple(values[2] for _, values in latest),
-    )
+            rows[event.item_id] = _again(rows.get(event.item_id), event)
+    latest = sorted(rows, key=lambda item: (-rows[item][2], item))[:limit]
+    columns = zip(*(rows[item] for item in latest), strict=True)
+    return ItemHistory(tuple(latest), *columns) if latest else ItemHistory()
+
+
+def _again(known: tuple[int, int, int, Rhythm] | None, event: Live) -> tuple[int, int, int, Rhythm]:
+    """Interactions, purchases, last moment and rhythm of an item with one interaction more."""
+    bought = int(event.event_type == "purchase")
+    if known is None:
+        return 1, bought, event.occurred_us, Rhythm().after(None)
+    times, purchases, last, rhythm = known
+    return times + 1, purchases + bought, max(last, event.occurred_us), rhythm.after(event.occurred_us - last)

@@ -12,23 +12,35 @@ from typing import Final
 import ibis
 from ibis import _
 
-from features.behaviour import OCCURRED_US
-from features.engine import DAY, Table
+from features.behaviour import OCCURRED_US, ORDER
+from features.decay import MINUTE_US
+from features.engine import DAY, Column, Table
 from features.events.schema import EVENT_TYPE, ITEM_ID, USER_ID
 from features.interest import wanted
+from features.rhythm import DAY_MINUTES, VISIT_US
 
 TIMES: Final = "times"
 PURCHASES: Final = "purchases"
+FIRST_US: Final = "first_us"
 LAST_US: Final = "last_us"
+VISITS: Final = "visits"
+MINUTES: Final = "minutes"
+SQUARES: Final = "squares"
+GAP_DAYS: Final = "gap_days"
+SPREAD_DAYS: Final = "gap_spread_days"
 
 LISTS: Final = {
     "history_items": ITEM_ID,
     "history_times": TIMES,
     "history_purchases": PURCHASES,
     "history_last_us": LAST_US,
+    "history_visits": VISITS,
+    "history_gap_days": GAP_DAYS,
+    "history_gap_spread_days": SPREAD_DAYS,
 }
 _KEY: Final = (USER_ID, ITEM_ID)
-_COLUMNS: Final = (*_KEY, DAY, TIMES, PURCHASES, LAST_US)
+_SUMS: Final = (TIMES, PURCHASES, VISITS, MINUTES, SQUARES)
+_COLUMNS: Final = (*_KEY, DAY, *_SUMS, FIRST_US, LAST_US)
 _BEFORE: Final = ibis.date(1, 1, 1)
 #: Rows in order of their day, what the user brought along first.
 _FIRST_BEFORE: Final = ibis.asc(DAY, nulls_first=True)
@@ -53,10 +65,24 @@ def user_items(events: Table, states: Table, limit: int) -> Table:
 
 
 def _daily(events: Table) -> Table:
-    """What each day adds: user, item, day, interactions, purchases, last moment."""
-    return events.group_by(*_KEY, DAY).agg(
-        **{TIMES: _.count(), PURCHASES: (_[EVENT_TYPE] == "purchase").sum(), LAST_US: _[OCCURRED_US].max()}
+    """What each day adds: user, item, day, interactions, purchases, first and last moment, and what ``_visited``
+    says of visits that began on it after another one on it.
+    """
+    within = ibis.window(group_by=(*_KEY, DAY), order_by=ORDER)
+    paused = events.mutate(pause=_[OCCURRED_US] - _[OCCURRED_US].lag().over(within))
+    visited = paused.mutate(**_visited(_.pause))
+    return visited.group_by(*_KEY, DAY).agg(
+        **{TIMES: _.count(), PURCHASES: (_[EVENT_TYPE] == "purchase").sum()},
+        **{name: _[name].sum() for name in (VISITS, MINUTES, SQUARES)},
+        **{FIRST_US: _[OCCURRED_US].min(), LAST_US: _[OCCURRED_US].max()},
     )
+
+
+def _visited(pause: Column) -> dict[str, Column]:
+    """Whether a visit begins after a pause, and what it adds to the minutes between visits and to their squares."""
+    begins = (pause >= VISIT_US).fill_null(False)
+    minutes = begins.ifelse(pause // MINUTE_US, 0)
+    return {VISITS: begins.cast("int64"), MINUTES: minutes, SQUARES: minutes * minutes}
 
 
 def _before(states: Table) -> Table:
@@ -64,7 +90,14 @@ def _before(states: Table) -> Table:
     first, *others = (states[name] for name in LISTS)
     parts = states.select(USER_ID, part=first.zip(*others).unnest())
     fields = {column: _.part[f"f{at}"] for at, column in enumerate(LISTS.values(), start=1)}
-    return parts.select(USER_ID, **fields, **{DAY: ibis.null("date")})
+    kept = parts.select(USER_ID, **fields)
+    # the sums that mean and spread were made from: features.rhythm.Rhythm.sums
+    scale = ibis.greatest(_[VISITS] - 1, 1) * float(DAY_MINUTES)
+    minutes = kept.mutate(**{MINUTES: (_[GAP_DAYS] * scale).round().cast("int64")}, deviation=_[SPREAD_DAYS] * scale)
+    whole = _[MINUTES].cast("float64")
+    squares = (_.deviation * _.deviation + whole * whole) / ibis.greatest(_[VISITS] - 1, 1)
+    known = minutes.mutate(**{SQUARES: squares.round().cast("int64"), FIRST_US: ibis.null("int64")})
+    return known.mutate(**{DAY: ibis.null("date")}).select(*_COLUMNS)
 
 
 def _items(daily: Table, before: Table) -> Table:
@@ -82,14 +115,23 @@ def _grid(daily: Table, before: Table) -> Table:
 
 
 def _counted(parts: Table, group: tuple[str, ...]) -> Table:
-    """Sums and last moment so far within ``group``."""
+    """Sums, last moment and rhythm so far within ``group``."""
     so_far = ibis.cumulative_window(group_by=group, order_by=_FIRST_BEFORE)
-    return parts.select(
+    earlier = ibis.window(group_by=group, order_by=_FIRST_BEFORE, preceding=(None, 1))
+    paused = parts.mutate(pause=_[FIRST_US] - _[LAST_US].max().over(earlier))
+    added = _visited(_.pause)
+    added[VISITS] = (_[FIRST_US].notnull() & (_.pause.isnull() | (_.pause >= VISIT_US))).cast("int64")
+    whole = paused.mutate(**{name: _[name].fill_null(0) + value for name, value in added.items()})
+    sums = whole.select(
         *_KEY,
         DAY,
-        **{name: _[name].sum().over(so_far).cast("int64") for name in (TIMES, PURCHASES)},
+        **{name: _[name].fill_null(0).cast("float64").sum().over(so_far).cast("int64") for name in _SUMS},
         **{LAST_US: _[LAST_US].max().over(so_far)},
     )
+    gaps = ibis.greatest(_[VISITS] - 1, 1)
+    days = (gaps * DAY_MINUTES).cast("float64")
+    spread = (gaps * _[SQUARES] - _[MINUTES] * _[MINUTES]).cast("float64").sqrt()
+    return sums.mutate(**{GAP_DAYS: _[MINUTES] / days, SPREAD_DAYS: spread / days}).drop(MINUTES, SQUARES)
 
 
 def _kept(parts: Table, limit: int) -> Table:

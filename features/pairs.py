@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.decay import DAY_US
+from features.rhythm import VISIT_US
 from features.state import UserState
 from features.vocabulary import FIRST, Indices, Vocabulary
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-
-VISIT_US: Final = DAY_US // 2
 
 #: By item: interactions, purchases, days since the last one, days from it to the user's last
 #: interaction with anything, whether it was in the last visit, purchases per visit, events in the

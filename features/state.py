@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.decay import carry
+from features.rhythm import Rhythm
 from features.views import PROFILE_CATEGORIES, interest_column
 from features.window_views import WINDOW_BEHAVIOURS, user_window_columns
 
@@ -76,12 +77,13 @@ class Interest:
 
 @dataclass(frozen=True)
 class ItemHistory:
-    """Which items the user wanted: interactions, purchases and the last moment of each."""
+    """Which items the user wanted, latest first: interactions, purchases, the last moment and the rhythm of each."""
 
     items: Strings = ()
     times: tuple[int, ...] = ()
     purchases: tuple[int, ...] = ()
     last_us: tuple[int, ...] = ()
+    rhythms: tuple[Rhythm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,18 @@ def from_row(
             tuple(int(times) for times in _list(row, "history_times")),
             tuple(int(count) for count in _list(row, "history_purchases")),
             tuple(int(time) for time in _list(row, "history_last_us")),
+            _rhythms(row),
         ),
         windows={column: row.get(column) or 0 for column in user_window_columns(window_days)},
         today=dict.fromkeys(WINDOW_BEHAVIOURS, 0),
+    )
+
+
+def _rhythms(row: Mapping[str, Any]) -> tuple[Rhythm, ...]:
+    """The rhythm of each item; a row that was written before there were any says one visit of each."""
+    told = zip(*(_list(row, f"history_{name}") for name in Rhythm._fields), strict=True)
+    return tuple(Rhythm(int(visits), *gaps) for visits, *gaps in told) or (Rhythm(1),) * len(
+        _list(row, "history_items")
     )
 
 

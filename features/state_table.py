@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from features.rhythm import Rhythm
 from features.state import UserState, from_row
 from features.view import View
 from features.views import interest_column, profile_column, views
@@ -64,6 +65,7 @@ def columns_of(state: UserState) -> dict[str, Any]:
         "history_times": history.times,
         "history_purchases": history.purchases,
         "history_last_us": history.last_us,
+        **{f"history_{name}": [getattr(one, name) for one in history.rhythms] for name in Rhythm._fields},
         **{today_column(name): count for name, count in state.today.items()},
     }
 

@@ -91,4 +91,9 @@ _HISTORY: Final = (
     Feature("history_times", "list<int64>", "events", "interactions with each item"),
     Feature("history_purchases", "list<int64>", "events", "purchases of each item"),
     Feature("history_last_us", "list<int64>", MICROSECONDS, "moment of the last interaction with each item"),
+    Feature("history_visits", "list<int64>", "visits", "visits to each item: interactions half a day or more apart"),
+    Feature(
+        "history_gap_days", "list<float64>", "days", "mean time between visits to each item, in whole minutes; 0: one"
+    ),
+    Feature("history_gap_spread_days", "list<float64>", "days", "standard deviation of these times, over all of them"),
 )

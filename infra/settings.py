@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     threads: int = Field(2, ge=1, le=256, description="Threads of DuckDB and tasks that Airflow runs at once.")
 
     window_days: tuple[Days, ...] = Field((1, 7, 30), description="Lengths of the behaviour windows, in days.")
-    half_life_days: tuple[Days, ...] = Field((7, 30, 90), description="Half-lives of the decayed interest, in days.")
+    half_life_days: tuple[Days, ...] = Field((1, 7, 30, 90), description="Half-lives of the decayed interest, in days.")
     tie_backwards: bool = Field(
         False, description="Whether a login also names the guest's events of its session that came before it."
     )

@@ -19,7 +19,7 @@ def test_shares_strengths_and_trends(client):
     assert lamp["share"] + clock["share"] == pytest.approx(1.0)
     # 12 lamps' worth ten days and nine hours ago, 4 clocks' worth two days and nine hours ago
     for row, worth, days in ((lamp, 12.0, 10.375), (clock, 4.0, 2.375)):
-        assert row["strengths"] == {f"{life}d": pytest.approx(worth * 2 ** (-days / life)) for life in (7, 30, 90)}
+        assert row["strengths"] == {f"{life}d": pytest.approx(worth * 2 ** (-days / life)) for life in (1, 7, 30, 90)}
     assert (lamp["trend"], clock["trend"]) == ("falling", "rising")
     assert [event["item_id"] for event in content["last_events"]] == ["i003", "i001", "i001", "i001"]
 
