@@ -9,8 +9,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from features.baskets import BASKETS
 from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
+from features.covisits import covisits
+from features.daily import Daily
 from features.days import mark_built, new_since, require_closed, version
 from features.engine import DAY, Connection, Table, connect, stored, table_of
 from features.events.schema import USER_ID
@@ -21,11 +24,11 @@ from features.item_history import item_versions
 from features.knowledge import Knowledge, Pass
 from features.revise import changed
 from features.sequences import sequenced, user_sequence
-from features.tiles import SCHEMA, read_tiles, tiles, write_tiles
+from features.tiles import TILES
 from features.versions import drop_others, moments, revised_days
 from features.view import View
-from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
-from features.window_rows import category_windows, item_windows, tiles_needed, user_windows
+from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
+from features.window_rows import category_windows, days_needed, item_windows, user_windows
 from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
 from infra.locks import one_at_a_time
 from infra.moments import moment_of
@@ -34,7 +37,7 @@ from infra.settings import Settings
 
 #: Longer spans are built in pieces: bounds memory, and the powers of two of the interest.
 CHUNK_DAYS: Final = 180
-TILES: Final = "tiles"
+DAILY: Final = (TILES, BASKETS)
 CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
 Progress = Callable[[str, int, int], None]
@@ -75,7 +78,7 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     knowledge = Knowledge(settings)
     since_us = new_since(settings, knowledge, span) if only_new else None
     passes = knowledge.passes(span, since_us)
-    rows = dict.fromkeys((TILES, *(view.name for view in views_of(settings))), 0)
+    rows = dict.fromkeys((*(daily.name for daily in DAILY), *(view.name for view in views_of(settings))), 0)
     pieces = [piece for one in passes for piece in _pieces(one)]
     for at, piece in enumerate(pieces):
         with connect(settings) as connection:
@@ -112,38 +115,43 @@ class _Builder:
         connection, settings, span, as_of = self.connection, self.settings, self.piece.span, self.piece.as_of_us
         items = item_versions(connection, settings, None if as_of is None else moment_of(as_of))
         events = behaviour(connection, settings, span, items, as_of)
-        yield TILES, write_tiles(connection, settings, events, span)
+        for daily in DAILY:
+            yield daily.name, daily.write(connection, settings, events, span)
         days = table_of(connection, moments(settings, self.knowledge, self.piece))
-        seen = self._tiles(items)
+        seen, together = (self._daily(daily, items) for daily in DAILY)
         for view in views_of(settings):
-            rows = self._rows(view, events, items, seen).inner_join(days, DAY)
+            rows = self._rows(view, events, items, seen, together).inner_join(days, DAY)
             yield view.name, self._write(view, rows, days)
 
-    def _rows(self, view: View, events: Table, items: Table, seen: Table) -> Table:
-        settings, span = self.settings, self.piece.span
+    def _rows(self, view: View, events: Table, items: Table, seen: Table, together: Table) -> Table:
+        connection, settings, span = self.connection, self.settings, self.piece.span
         if view.name in CHAINED:
             return self._chained_rows(view, events)
+        if view.name == ITEM_COVISITS:
+            return covisits(connection, together, span, max(settings.window_days))
         if view.name == USER_WINDOWS:
-            return user_windows(self.connection, seen, span, settings.window_days)
+            return user_windows(connection, seen, span, settings.window_days)
         if view.name == CATEGORY_WINDOWS:
-            return category_windows(self.connection, seen, span, settings.window_days)
-        return item_windows(self.connection, settings, seen, items, span)
+            return category_windows(connection, seen, span, settings.window_days)
+        return item_windows(connection, settings, seen, items, span)
 
-    def _tiles(self, items: Table) -> Table:
-        """The tiles that the windows need, as they were known; files hold them as they are known now."""
+    def _daily(self, daily: Daily, items: Table) -> Table:
+        """What the days whose events enter, stay in or leave a window came to, as it was known; files hold it as it
+        is known now.
+        """
         connection, settings, span, as_of = self.connection, self.settings, self.piece.span, self.piece.as_of_us
-        needed = list(tiles_needed(span, settings.window_days).days())
+        needed = list(days_needed(span, settings.window_days).days())
         others = [
             day
             for day in needed
             if day < span.start and as_of is not None and any(late > as_of for late in self.knowledge.late(day))
         ]
-        table = read_tiles(connection, settings.lake, (day for day in needed if day not in others))
+        table = daily.read(connection, settings.lake, (day for day in needed if day not in others))
         if not others:
             return table
         earlier = behaviour(connection, settings, Span(others[0], others[-1] + timedelta(days=1)), items, as_of)
-        again = tiles(earlier.filter(earlier[DAY].isin(others)), settings.session_minutes)
-        return stored(connection, table.union(again.select(*SCHEMA.names)))
+        again = daily.of(earlier.filter(earlier[DAY].isin(others)), settings)
+        return stored(connection, table.union(again.select(*daily.schema.names)))
 
     def _chained_rows(self, view: View, events: Table) -> Table:
         connection, settings, start = self.connection, self.settings, self.piece.span.start

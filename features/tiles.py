@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
 from typing import Final
 
 import ibis
@@ -11,17 +9,18 @@ import pyarrow as pa
 from ibis import _
 
 from features.behaviour import OCCURRED_US, ORDER, SPEND
+from features.daily import Daily
 from features.decay import MINUTE_US
-from features.engine import DAY, Connection, Table
+from features.engine import DAY, Table
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
-from features.files import read_files, write_days
-from infra.lake import Lake
-from infra.partitions import Span
 from infra.settings import Settings
 
 COUNT: Final = "count"
 FIRST_US: Final = "first_us"
 LAST_US: Final = "last_us"
+#: Whose events of a day are looked at together: those of a user, or of a guest's session.
+OF_DAY: Final = (USER_ID, SESSION_ID, DAY)
+SESSION_STARTS: Final = "session_starts"
 #: Sessions of the user (or of the guest's session) that begin with one of the tile's events.
 SESSIONS: Final = "sessions"
 
@@ -43,19 +42,20 @@ SCHEMA: Final = pa.schema(
 )
 
 
-def tiles(events: Table, session_minutes: int) -> Table:
-    """Aggregate ``behaviour`` to one row per user (guest: session), item, type and day.
-
-    A session begins with an event whose user did nothing in the ``session_minutes`` before it on that day, so
-    that a day's tiles follow from its own events.
+def with_session_starts(events: Table, session_minutes: int) -> Table:
+    """``behaviour`` with the column ``SESSION_STARTS``: 1 if the user did nothing in the ``session_minutes`` before on
+    that day, so that a day's sessions follow from its own events. The session's id is kept for guests alone.
     """
     of_guest = _[USER_ID].isnull().ifelse(_[SESSION_ID], None)
-    of_day = ibis.window(group_by=(USER_ID, SESSION_ID, DAY), order_by=ORDER)
-    pause = _[OCCURRED_US] - _[OCCURRED_US].lag().over(of_day)
+    pause = _[OCCURRED_US] - _[OCCURRED_US].lag().over(ibis.window(group_by=OF_DAY, order_by=ORDER))
     begins = (pause >= session_minutes * MINUTE_US).fill_null(True)
+    return events.mutate(**{SESSION_ID: of_guest}).mutate(**{SESSION_STARTS: begins.cast("int64")})
+
+
+def tiles(events: Table, settings: Settings) -> Table:
+    """Aggregate ``behaviour`` to one row per user (guest: session), item, type and day."""
     return (
-        events.mutate(**{SESSION_ID: of_guest})
-        .mutate(**{SESSIONS: begins.cast("int64")})
+        with_session_starts(events, settings.session_minutes)
         .group_by(*KEYS, DAY)
         .agg(
             **{
@@ -65,18 +65,10 @@ def tiles(events: Table, session_minutes: int) -> Table:
                 DWELL_MS: _[DWELL_MS].sum(),
                 FIRST_US: _[OCCURRED_US].min(),
                 LAST_US: _[OCCURRED_US].max(),
-                SESSIONS: _[SESSIONS].sum(),
+                SESSIONS: _[SESSION_STARTS].sum(),
             }
         )
     )
 
 
-def write_tiles(connection: Connection, settings: Settings, events: Table, span: Span) -> int:
-    """Write the tiles of every day of ``span``, and count them."""
-    rows = tiles(events, settings.session_minutes)
-    return write_days(connection, rows, SCHEMA, span.days(), settings.lake.tiles, KEYS)
-
-
-def read_tiles(connection: Connection, lake: Lake, days: Iterable[date]) -> Table:
-    """The tiles of ``days``; days before the first partition have none."""
-    return read_files(connection, (path for path in map(lake.tiles, days) if path.exists()), SCHEMA)
+TILES: Final = Daily("tiles", SCHEMA, KEYS, tiles)

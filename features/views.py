@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from features.events.schema import USER_ID
+from features.events.schema import ITEM_ID, USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, Feature, View
 from features.window_views import category_windows_view, item_windows_view, user_windows_view
 from infra.settings import Settings
@@ -19,9 +19,13 @@ SERVICE: Final = "interest_v1"
 USER_INTEREST: Final = "user_interest"
 USER_SEQUENCE: Final = "user_sequence"
 USER_ITEMS: Final = "user_items"
+ITEM_COVISITS: Final = "item_covisits"
 
 #: Categories in a profile F = (C, S).
 PROFILE_CATEGORIES: Final = 20
+#: Items beside an item in its row, and in how many baskets of the window both must be.
+COVISITED: Final = 20
+COVISITED_AT_LEAST: Final = 2
 #: Behaviours that the sequence keeps: those with an item that the user chose, not what was only shown.
 SEQUENCED: Final = ("view", "click", "cart", "favorite", "purchase", "return", "review")
 
@@ -42,6 +46,13 @@ def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tupl
             USER_ITEMS, USER_ID, _HISTORY, None, "Which items the user wanted, how often and how lately, latest first."
         ),
         item_windows_view(window_days),
+        View(
+            ITEM_COVISITS,
+            ITEM_ID,
+            tuple(_covisits(max(window_days, default=0))),
+            max(window_days, default=0) + 1,
+            "Which items were wanted together with the item, most often first.",
+        ),
         category_windows_view(window_days),
     )
 
@@ -58,6 +69,20 @@ def interest_column(half_life: int) -> str:
 def profile_column(of: str, half_life: int) -> str:
     """``of``: categories, or shares."""
     return f"profile_{of}_{half_life}d"
+
+
+def covisit_column(kind: str, of: str) -> str:
+    """``kind``: session or day; ``of``: items, counts or lifts."""
+    return f"{kind}_covisit_{of}"
+
+
+def _covisits(days: int) -> Iterator[Feature]:
+    for kind, basket in (("session", "sessions"), ("day", "days of a user")):
+        told = f"the {COVISITED} items most often beside it in {basket}, at least {COVISITED_AT_LEAST} times"
+        yield Feature(covisit_column(kind, "items"), "list<string>", "", f"{told}, last {days} days")
+        yield Feature(covisit_column(kind, "counts"), "list<int64>", basket, f"{basket} with both, last {days} days")
+        lift = "how many times as often as by chance both are in one, when the item was last in one or left the window"
+        yield Feature(covisit_column(kind, "lifts"), "list<float64>", "ratio", lift)
 
 
 def _interest(half_life_days: tuple[int, ...]) -> Iterator[Feature]:

@@ -39,13 +39,13 @@ _ENDS: Final = "ends_us"
 _BACK: Final = "back_us"
 
 
-def tiles_needed(span: Span, window_days: tuple[int, ...]) -> Span:
+def days_needed(span: Span, window_days: tuple[int, ...]) -> Span:
     """The days whose tiles enter, stay in or leave a window of ``span``."""
     return Span(span.start - timedelta(days=horizon_days(window_days)), span.end)
 
 
 def user_windows(connection: Connection, tiles: Table, span: Span, window_days: tuple[int, ...]) -> Table:
-    """Rows of the view ``user_windows`` with their ``day``, from the tiles of ``tiles_needed``."""
+    """Rows of the view ``user_windows`` with their ``day``, from the tiles of ``days_needed``."""
     distincts = {"items": ITEM_ID, "categories": CATEGORY}
     counted = Counted(
         entity=USER_ID,
@@ -107,7 +107,7 @@ def _counted(entity: str, window_days: tuple[int, ...]) -> Counted:
 def _days(settings: Settings, span: Span) -> pa.Table:
     """The days whose tiles are read: when each begins and ends, and when its longest window begins."""
     longest = timedelta(days=max(settings.window_days))
-    days = list(tiles_needed(span, settings.window_days).days())
+    days = list(days_needed(span, settings.window_days).days())
     moments = {
         _STARTS: [day_start(day, settings.zone) for day in days],
         _ENDS: [day_end(day, settings.zone) for day in days],

@@ -103,7 +103,7 @@ def _due(by_day: Table, counted: Counted) -> Table:
     parts = []
     for length in lengths:
         marks = {_mark(other): _[DAY] if other == length else ibis.null("date") for other in lengths}
-        parts.append(by_day.select(counted.entity, **{DAY: _later(_[DAY], length)}, **marks))
+        parts.append(by_day.select(counted.entity, **{DAY: later(_[DAY], length)}, **marks))
     union = reduce(lambda one, other: one.union(other), parts)
     days = union.group_by(counted.entity, DAY).agg(**{_mark(length): _[_mark(length)].max() for length in lengths})
     until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
@@ -152,7 +152,8 @@ def _mark(length: int) -> str:
     return f"d{length}"
 
 
-def _later(day: Column, days: int) -> Column:
+def later(day: Column, days: int) -> Column:
+    """The date ``days`` days after ``day``."""
     # DuckDB makes a timestamp of date + interval, which Ibis takes for a date
     return (day + ibis.interval(days=days)).cast("timestamp").cast("date")
 

@@ -15,6 +15,7 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     manifests/<delivery>.json             published deliveries: the accounting
     partitions/D.json                     closed days: rows, mix, known_at, deliveries, and the files that readers take
     tiles/dt=D.parquet                    user x item x behaviour x day
+    baskets/dt=D.parquet                  baskets of the day by item and pair of items
     features/<view>/dt=D.parquet          rows of a feature view whose content changed on D, as they were first known
     features/<view>/dt=D.known=K.parquet  those of them that were others after a late delivery, known from K on
     built/D.json                          what the features of a day were made from
@@ -107,8 +108,8 @@ class Lake:
     def partition(self, day: date) -> Path:
         return self.root / "partitions" / f"{day}.json"
 
-    def tiles(self, day: date) -> Path:
-        return self.root / "tiles" / f"dt={day}.parquet"
+    def daily(self, kind: str, day: date) -> Path:
+        return self.root / kind / f"dt={day}.parquet"
 
     def feature_folder(self, view: str) -> Path:
         return self.root / "features" / view

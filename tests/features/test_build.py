@@ -114,7 +114,7 @@ def test_counts_rows_of_every_view(shop: Any) -> None:
 def test_an_empty_day_has_a_file_of_every_view_with_the_full_schema(shop: Any) -> None:
     build(shop.settings, SPAN)
     empty = START + timedelta(days=2)
-    assert pq.read_schema(shop.lake.tiles(empty)).names[0] == "user_id"
+    assert pq.read_schema(shop.lake.daily("tiles", empty)).names[0] == "user_id"
     for view in views_of(shop.settings):
         assert pq.read_schema(shop.lake.feature(view.name, empty)).equals(view.schema)
 

@@ -27,7 +27,7 @@ def test_every_path_is_below_the_root_and_is_only_named(tmp_path: Path) -> None:
     day = date(2010, 1, 2)
     paths = [
         lake.landing_day("shop", day), lake.landing_history("shop"), lake.staging("d"), lake.events(day, "d"),
-        lake.items("d"), lake.quarantine("d"), lake.manifest("d"), lake.partition(day), lake.tiles(day),
+        lake.items("d"), lake.quarantine("d"), lake.manifest("d"), lake.partition(day), lake.daily("tiles", day),
         lake.merged(day, "0"), lake.feature("windows", day), lake.snapshot("s"), lake.evaluation("e"), lake.reports,
         lake.profile(Span.of_day(day)), lake.profile(Span(day, date(2010, 1, 4))),
     ]  # fmt: skip
