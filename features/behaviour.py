@@ -9,7 +9,9 @@ from ibis import _
 from features.engine import DAY, Connection, Table, micros, stored
 from features.events.log import event_files
 from features.events.schema import (
+    CAMPAIGN,
     CATEGORY,
+    COUNTRY,
     DWELL_MS,
     EVENT,
     EVENT_ID,
@@ -21,6 +23,7 @@ from features.events.schema import (
     PRICE,
     QUANTITY,
     SESSION_ID,
+    SOURCE,
     SOURCE_POSITION,
     USER_ID,
 )
@@ -45,8 +48,8 @@ def behaviour(
 
     Columns: ``day``, user (guests named where a login says who they are), session, item, ``category`` (of the
     item as it was at that moment; empty where nobody named it), type, ``occurred_us``, ``known_us`` (when it came),
-    place in the source, id, quantity, ``spend`` (price x quantity, minor units), dwell time, and whether a bot did
-    it; quantity, spend and dwell time are never null.
+    place in the source, id, quantity, ``spend`` (price x quantity, minor units), dwell time, whether a bot did
+    it, source, country and campaign; quantity, spend and dwell time are never null.
 
     Args:
         versions: ``features.item_history.item_versions``.
@@ -69,5 +72,6 @@ def behaviour(
         SPEND: (_[PRICE] * _[QUANTITY]).fill_null(0),
         DWELL_MS: _[DWELL_MS].fill_null(0),
     }
-    keys = (DAY, USER_ID, SESSION_ID, ITEM_ID, EVENT_TYPE, OCCURRED_US, KNOWN_US, SOURCE_POSITION, EVENT_ID, IS_BOT)
-    return stored(connection, described.select(*keys, **columns))
+    who = (USER_ID, SESSION_ID, IS_BOT, SOURCE, COUNTRY, CAMPAIGN)
+    kept = (DAY, *who, ITEM_ID, EVENT_TYPE, OCCURRED_US, KNOWN_US, SOURCE_POSITION, EVENT_ID)
+    return stored(connection, described.select(*kept, **columns))

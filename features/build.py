@@ -23,13 +23,14 @@ from features.interest import user_interest, wanted
 from features.item_history import item_versions
 from features.knowledge import Knowledge, Pass
 from features.revise import changed
+from features.segments import SEGMENTS
 from features.sequences import sequenced, user_sequence
 from features.tiles import TILES
 from features.versions import drop_others, moments, revised_days
 from features.view import View
 from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
-from features.window_rows import category_windows, days_needed, item_windows, user_windows
-from features.window_views import CATEGORY_WINDOWS, USER_WINDOWS
+from features.window_rows import category_windows, days_needed, item_windows, segment_windows, user_windows
+from features.window_views import CATEGORY_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS
 from infra.locks import one_at_a_time
 from infra.moments import moment_of
 from infra.partitions import Span, day_start
@@ -37,7 +38,7 @@ from infra.settings import Settings
 
 #: Longer spans are built in pieces: bounds memory, and the powers of two of the interest.
 CHUNK_DAYS: Final = 180
-DAILY: Final = (TILES, BASKETS)
+DAILY: Final = (TILES, BASKETS, SEGMENTS)
 CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
 Progress = Callable[[str, int, int], None]
@@ -118,17 +119,20 @@ class _Builder:
         for daily in DAILY:
             yield daily.name, daily.write(connection, settings, events, span)
         days = table_of(connection, moments(settings, self.knowledge, self.piece))
-        seen, together = (self._daily(daily, items) for daily in DAILY)
+        known = {daily.name: self._daily(daily, items) for daily in DAILY}
         for view in views_of(settings):
-            rows = self._rows(view, events, items, seen, together).inner_join(days, DAY)
+            rows = self._rows(view, events, items, known).inner_join(days, DAY)
             yield view.name, self._write(view, rows, days)
 
-    def _rows(self, view: View, events: Table, items: Table, seen: Table, together: Table) -> Table:
+    def _rows(self, view: View, events: Table, items: Table, known: dict[str, Table]) -> Table:
         connection, settings, span = self.connection, self.settings, self.piece.span
         if view.name in CHAINED:
             return self._chained_rows(view, events)
         if view.name == ITEM_COVISITS:
-            return covisits(connection, together, span, max(settings.window_days))
+            return covisits(connection, known[BASKETS.name], span, max(settings.window_days))
+        if view.name == SEGMENT_WINDOWS:
+            return segment_windows(connection, known[SEGMENTS.name], span, settings.window_days)
+        seen = known[TILES.name]
         if view.name == USER_WINDOWS:
             return user_windows(connection, seen, span, settings.window_days)
         if view.name == CATEGORY_WINDOWS:

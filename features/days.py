@@ -18,7 +18,10 @@ from infra.settings import Settings
 _SHOWN: Final = 10
 _READ: Final = ("rows", "digest", "closed_at", "known_at", "known", "deliveries")
 #: Settings that features follow.
-_FOLLOWED: Final = ("sequence_length", "session_minutes", "basket_items", "history_items", "tie_backwards", "timezone")
+_FOLLOWED: Final = (
+    *("timezone", "session_minutes", "tie_backwards", "basket_items", "segments"),
+    *("sequence_length", "history_items"),
+)
 #: Raised when features are computed otherwise than before: every day is built again then.
 COMPUTED: Final = 2
 

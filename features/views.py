@@ -11,7 +11,7 @@ from typing import Final
 
 from features.events.schema import ITEM_ID, USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, Feature, View
-from features.window_views import category_windows_view, item_windows_view, user_windows_view
+from features.window_views import category_windows_view, item_windows_view, segment_windows_view, user_windows_view
 from infra.settings import Settings
 
 SERVICE: Final = "interest_v1"
@@ -54,6 +54,7 @@ def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tupl
             "Which items were wanted together with the item, most often first.",
         ),
         category_windows_view(window_days),
+        segment_windows_view(window_days),
     )
 
 

@@ -20,12 +20,14 @@ from features.window_views import (
     INTERACTION,
     INTERACTIONS,
     ITEM_BEHAVIOURS,
+    SEGMENT,
     TREND_DAYS,
     WINDOW_BEHAVIOURS,
     category_windows_view,
     horizon_days,
     item_windows_view,
     measures,
+    segment_windows_view,
     user_windows_view,
 )
 from features.windows import windows
@@ -34,6 +36,7 @@ from infra.settings import Settings
 
 _ITEM_PREFIX: Final = "item_"
 _CATEGORY_PREFIX: Final = "category_"
+_SEGMENT_PREFIX: Final = "segment_"
 _STARTS: Final = "starts_us"
 _ENDS: Final = "ends_us"
 _BACK: Final = "back_us"
@@ -83,6 +86,12 @@ def category_windows(connection: Connection, tiles: Table, span: Span, window_da
     seen = _of_all(tiles).filter(_[CATEGORY] != "")
     rows = windows(connection, seen, _counted(CATEGORY, window_days), span)
     return _described(rows, category_windows_view(window_days), _CATEGORY_PREFIX)
+
+
+def segment_windows(connection: Connection, daily: Table, span: Span, window_days: tuple[int, ...]) -> Table:
+    """Rows of the view ``segment_windows`` with their ``day``, from ``features.segments``; as for categories."""
+    rows = windows(connection, _of_all(daily), _counted(SEGMENT, window_days), span)
+    return _described(rows, segment_windows_view(window_days), _SEGMENT_PREFIX)
 
 
 def _of_all(tiles: Table) -> Table:

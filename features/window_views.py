@@ -16,6 +16,10 @@ from features.view import MICROSECONDS, MILLISECONDS, MONEY, Feature, View
 USER_WINDOWS: Final = "user_windows"
 ITEM_WINDOWS: Final = "item_windows"
 CATEGORY_WINDOWS: Final = "category_windows"
+SEGMENT_WINDOWS: Final = "segment_windows"
+
+#: Users who have something in common, ``country=Norway``.
+SEGMENT: Final = "segment"
 
 #: Behaviours with windows of their own; ``return`` counts what came back.
 WINDOW_BEHAVIOURS: Final = ("impression", "view", "click", "cart", "favorite", "purchase", "return", "review")
@@ -83,6 +87,13 @@ def category_windows_view(window_days: tuple[int, ...]) -> View:
     described = "What users (guests too) did with the items of the category in the windows [T-w, T)."
     features = tuple(_of_all("category", window_days))
     return View(CATEGORY_WINDOWS, CATEGORY, features, horizon_days(window_days) + 1, described)
+
+
+def segment_windows_view(window_days: tuple[int, ...]) -> View:
+    """What the users of a segment did, for these window lengths in days."""
+    described = "What users (guests too) of a country, campaign or source did in the windows [T-w, T)."
+    features = tuple(_of_all("segment", window_days))
+    return View(SEGMENT_WINDOWS, SEGMENT, features, horizon_days(window_days) + 1, described)
 
 
 def measures(behaviour: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     partitions/D.json                     closed days: rows, mix, known_at, deliveries, and the files that readers take
     tiles/dt=D.parquet                    user x item x behaviour x day
     baskets/dt=D.parquet                  baskets of the day by item and pair of items
+    segments/dt=D.parquet                 segment x user x behaviour x day
     features/<view>/dt=D.parquet          rows of a feature view whose content changed on D, as they were first known
     features/<view>/dt=D.known=K.parquet  those of them that were others after a late delivery, known from K on
     built/D.json                          what the features of a day were made from

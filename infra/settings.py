@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     basket_items: int = Field(
         20, ge=2, le=500, description="Of a basket so many items count for which are wanted together: its first ones."
     )
+    segments: tuple[Literal["country", "campaign", "source"], ...] = Field(
+        ("country", "campaign", "source"), min_length=1, description="Columns of events by which users have windows."
+    )
     sequence_length: int = Field(50, ge=1, le=1000, description="Events kept in a user's sequence.")
     history_items: int = Field(1000, ge=1, description="Items kept in a user's item history, latest first.")
     late_days: int = Field(30, ge=0, le=3650, description="A row that is later than this many days is quarantined.")

@@ -89,6 +89,8 @@ class PostedEvent(BaseModel):
     currency: Currency | None = Field(None, description="ISO 4217; the shop's own when absent.")
     rating: Rating | None = None
     text: Text | None = Field(None, description="Of a review or a search.")
+    country: Identifier | None = Field(None, description="Of the user, as the shop writes it.")
+    campaign: Identifier | None = Field(None, description="That brought the user here.")
 
     @field_validator("occurred_at", mode="before")
     @classmethod

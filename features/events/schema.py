@@ -21,6 +21,8 @@ PRICE: Final = "price"
 CURRENCY: Final = "currency"
 RATING: Final = "rating"
 TEXT: Final = "text"
+COUNTRY: Final = "country"
+CAMPAIGN: Final = "campaign"
 IS_BOT: Final = "is_bot"
 SOURCE: Final = "source"
 DELIVERY_ID: Final = "delivery_id"
@@ -65,6 +67,8 @@ EVENT: Final = pa.schema(
         pa.field(CURRENCY, pa.string()),
         pa.field(RATING, pa.float64()),
         pa.field(TEXT, pa.string()),
+        pa.field(COUNTRY, pa.string()),  # of the user then, as the source writes it
+        pa.field(CAMPAIGN, pa.string()),  # that brought the user there
         pa.field(IS_BOT, pa.bool_(), nullable=False),  # a rate that no human reaches: left out of item statistics
         pa.field(SOURCE, pa.string(), nullable=False),
         pa.field(DELIVERY_ID, pa.string(), nullable=False),

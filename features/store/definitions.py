@@ -12,6 +12,7 @@ from feast.types import Array, Float64, Int64, String
 from features.events.schema import CATEGORY, ITEM_ID, USER_ID
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE, views_of
+from features.window_views import SEGMENT
 from infra.lake import Lake
 from infra.settings import Settings
 
@@ -35,6 +36,9 @@ def definitions(settings: Settings) -> list[Any]:
         ),
         CATEGORY: Entity(
             name=CATEGORY, join_keys=[CATEGORY], value_type=ValueType.STRING, description="a category", owner=OWNER
+        ),
+        SEGMENT: Entity(
+            name=SEGMENT, join_keys=[SEGMENT], value_type=ValueType.STRING, description="country=Norway", owner=OWNER
         ),
     }
     views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -38,7 +38,10 @@ OVERRIDES = {
     "half_life_days": (1, 7),
     "sequence_length": 3,
     "history_items": 2,
+    "segments": ("country",),
 }
+# making a failing log smaller would take longer than reading it
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 HOUR = 3_600_000_000
 MOMENTS = (0, HOUR, HOUR + 1, HOUR + HOUR // 2, HOUR + HOUR // 2 + 1, 12 * HOUR, 22 * HOUR + 59)
 
@@ -54,6 +57,7 @@ def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
             "item_id": st.sampled_from(ITEMS),
             "event_type": st.sampled_from((*EVENT_TYPES, "purchase", "view", "view")),
             "source_position": st.integers(0, 1),
+            "country": st.sampled_from((None, "Norway", "Österreich")),
             "dwell_ms": st.sampled_from((None, 0, 30_000, 60_000, 61_000, 600_000, 10**7)),
             "quantity": st.sampled_from((None, 1, 3)),
             "price": st.sampled_from((None, 0, 250)),
@@ -86,7 +90,7 @@ def homes(make_settings: Callable[..., Settings]) -> Iterator[Callable[[], Setti
         yield lambda: make_settings(Path(folder) / str(next(count)), **OVERRIDES)
 
 
-@examples(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=4, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=logs(), cuts=st.sets(st.integers(1, len(SPAN) - 1), min_size=1, max_size=2))
 def test_views_equal_a_plain_replay(log: Any, cuts: set[int], homes: Any, shop_of: Any, event_of: Any) -> None:
     bulk, pieces = shop_of(homes()), shop_of(homes())
@@ -106,7 +110,7 @@ def test_views_equal_a_plain_replay(log: Any, cuts: set[int], homes: Any, shop_o
 
 def check_same(one: Any, other: Any) -> None:
     """Built at once or in pieces: the same bytes, and interests to 1e-9."""
-    for name in ("user_windows", "item_windows", "category_windows", "user_sequence", "user_items"):
+    for name in ("user_windows", "item_windows", "category_windows", "segment_windows", "user_sequence", "user_items"):
         assert one.bytes_of("tiles", f"features/{name}") == other.bytes_of("tiles", f"features/{name}")
     rows, others = one.rows("user_interest", SPAN), other.rows("user_interest", SPAN)
     for day in SPAN.days():
@@ -135,6 +139,7 @@ def check_windows(shop: Any, events: list[dict[str, Any]]) -> None:
         ("user_windows", "user_id", count_user, events),
         ("item_windows", "item_id", count_item, counted),
         ("category_windows", "category", partial(count_of_all, "category"), named),
+        ("segment_windows", "segment", partial(count_of_all, "segment"), counted),
     )
     for view, key, measure, among in views:
         rows = shop.rows(view, SPAN)
@@ -151,6 +156,8 @@ def check_windows(shop: Any, events: list[dict[str, Any]]) -> None:
 
 
 def of(event: dict[str, Any], key: str) -> str | None:
+    if key == "segment":
+        return f"country={event['country']}" if event["country"] else None
     return CATEGORIES.get(event["item_id"]) if key == "category" else event[key]
 
 

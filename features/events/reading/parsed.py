@@ -6,7 +6,9 @@ from typing import Final
 
 from features.events.schema import (
     BRAND,
+    CAMPAIGN,
     CATEGORY_PATH,
+    COUNTRY,
     CURRENCY,
     DWELL_MS,
     EVENT_TYPE,
@@ -46,6 +48,8 @@ READ: Final = (
     CURRENCY,
     RATING,
     TEXT,
+    COUNTRY,
+    CAMPAIGN,
     SOURCE_POSITION,
 )
 ITEM_TEXTS: Final = (TITLE, CATEGORY_PATH, BRAND)

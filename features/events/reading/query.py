@@ -11,6 +11,8 @@ from features.events.reading.load import FIRST, Cells, Loaded
 from features.events.reading.parsed import CONTENT, DAY, FILE, ITEM_TEXTS, POSITION, REASONS, ROW
 from features.events.reasons import COMMON, read
 from features.events.schema import (
+    CAMPAIGN,
+    COUNTRY,
     CURRENCY,
     DWELL_MS,
     EVENT_ID,
@@ -40,9 +42,13 @@ _TYPED: Final[Mapping[str, str]] = {
     CURRENCY: "CASE WHEN read_price IS NOT NULL THEN coalesce(read_currency, $currency) END",
     RATING: "number(read_rating)",
     TEXT: "read_text",
+    COUNTRY: "read_country",
+    CAMPAIGN: "read_campaign",
     SOURCE_POSITION: "whole(read_source_position)",
 }
 _NULL: Final = "CAST(NULL AS VARCHAR)"
+#: What makes a row this event; ids follow from it. Where somebody was does not: rows that came before it was kept
+#: would have other ids today.
 _SAID: Final = (USER_ID, ITEM_ID, EVENT_TYPE, OCCURRED_AT, SESSION_ID, DWELL_MS, QUANTITY, PRICE, RATING, TEXT)
 
 

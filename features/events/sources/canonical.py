@@ -13,7 +13,9 @@ from typing import Final
 
 from features.events.schema import (
     BRAND,
+    CAMPAIGN,
     CATEGORY_PATH,
+    COUNTRY,
     CURRENCY,
     DWELL_MS,
     EVENT_ID,
@@ -36,7 +38,7 @@ _REQUIRED: Final = (ITEM_ID, EVENT_TYPE, OCCURRED_AT)
 _AS_THEY_ARE: Final = (OCCURRED_AT, SOURCE_POSITION, DWELL_MS, QUANTITY, CURRENCY, RATING, TEXT)
 # 4.00 is four pounds, not four pence; 4.0 is how pandas writes a whole number
 _PRICE: Final = f"CASE WHEN regexp_matches({{{PRICE}}}, '\\.\\d\\d') THEN '?' || {{{PRICE}}} ELSE {{{PRICE}}} END"
-_IDS: Final = (EVENT_ID, USER_ID, ITEM_ID, SESSION_ID)
+_IDS: Final = (EVENT_ID, USER_ID, ITEM_ID, SESSION_ID, COUNTRY, CAMPAIGN)
 _ITEM: Final = {TITLE: f"{{{TITLE}}}", CATEGORY_PATH: f"path({{{CATEGORY_PATH}}})", BRAND: f"{{{BRAND}}}"}
 _CATALOGUE: Final = Catalogue(
     required=(ITEM_ID, "|".join((*_ITEM, PRICE))),

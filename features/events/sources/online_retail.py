@@ -2,8 +2,7 @@
 
 A line is a purchase; a cancellation (invoice ``C…``, or a negative quantity) is a return of that many
 pieces. Lines without a customer are guests'. A line repeated inside an invoice is a slip. Prices are
-pounds a piece and become pence. The country is dropped: it belongs to the customer, and events have no
-place for it.
+pounds a piece and become pence. ``Unspecified`` is no country.
 
 Both years are read: the second one is spelled ``InvoiceNo``, ``UnitPrice``, ``CustomerID``, and one copy
 of it is Latin-1 and writes ``12/1/2010 8:26``, month first. Copies go round without invoices or stock codes. An item
@@ -17,6 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 from features.events.schema import (
+    COUNTRY,
     EVENT_TYPE,
     ITEM_ID,
     OCCURRED_AT,
@@ -74,6 +74,7 @@ ONLINE_RETAIL: Final = Source(
         SESSION_ID: f"CASE WHEN {{?Invoice|InvoiceNo}} THEN upper(identifier({_INVOICE})) ELSE {_BASKET} END",
         QUANTITY: "CASE WHEN starts_with({Quantity}, '-') THEN substr({Quantity}, 2) ELSE {Quantity} END",
         PRICE: f"minor({_PRICE})",
+        COUNTRY: "nullif({Country}, 'Unspecified')",
     },
     item={TITLE: "{Description}"},
     latin_1=True,

@@ -52,11 +52,14 @@ def test_columns_are_typed_and_the_rest_is_null(tmp_path: Path, take: Any, read:
         "rating": 4.5,
         "text": "fine",
         "session_id": "s",
+        "country": " Norway ",
+        "campaign": "spring",
         "source_position": 7,
         "user_id": 13085.0,
     }
     take(as_lines(tmp_path / "a.jsonl", [row, BUY]), source="canonical")
     view, buy = read()
+    assert [(event["country"], event["campaign"]) for event in (view, buy)] == [("Norway", "spring"), (None, None)]
     assert view["occurred_at"] == datetime(2010, 12, 1, 9, tzinfo=UTC)
     assert (view["dwell_ms"], view["rating"], view["text"]) == (1500, 4.5, "fine")
     assert (view["user_id"], view["session_id"], view["source_position"]) == ("13085", "s", 7)

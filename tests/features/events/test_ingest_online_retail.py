@@ -43,6 +43,13 @@ def test_a_line_becomes_a_purchase(take: Any, write: Any, line: Any, read: Any) 
     assert event["delivery_id"] == manifest.delivery_id
     assert event["ingested_at"] == manifest.delivered_at
     assert not event["ingested_assumed"]
+    assert event["country"] == "United Kingdom"
+
+
+@pytest.mark.parametrize("said", ["", "Unspecified"])
+def test_a_country_that_is_not_said_is_none(take: Any, write: Any, line: Any, read: Any, said: str) -> None:
+    take(write("a.csv", [line(Country=said)]))
+    assert read()[0]["country"] is None
 
 
 @pytest.mark.parametrize(("invoice", "quantity"), [("C536365", "-6"), ("536365", "-6")])
