@@ -13,6 +13,7 @@ from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
 from features.days import mark_built, new_since, require_closed, version
 from features.engine import DAY, Connection, Table, connect, stored, table_of
+from features.engines.trouble import explained
 from features.events.schema import USER_ID
 from features.files import write_days
 from features.history import user_items
@@ -22,6 +23,7 @@ from features.knowledge import Knowledge, Pass
 from features.revise import changed
 from features.sequences import sequenced, user_sequence
 from features.tiles import SCHEMA, read_tiles, tiles, write_tiles
+from features.undo import undone_on_failure
 from features.versions import drop_others, moments, revised_days
 from features.view import View
 from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
@@ -61,9 +63,11 @@ def build(
 
     Raises:
         FeatureError: days are missing before or in ``span``.
+        LakeError: a file that the days rest on is gone, not whole, or lacks columns.
+        MachineError: memory or disk are not enough. After any error the lake holds what it held before.
     """
     started = time.perf_counter()
-    with one_at_a_time(settings, "build"):
+    with one_at_a_time(settings, "build"), explained(settings), undone_on_failure(settings, span):
         rows = _written(settings, span, progress, only_new)
     return {"rows": rows, "days": len(span), "seconds": round(time.perf_counter() - started, 3)}
 
@@ -75,6 +79,8 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     knowledge = Knowledge(settings)
     since_us = new_since(settings, knowledge, span) if only_new else None
     passes = knowledge.passes(span, since_us)
+    if since_us is None:  # first, for a row is compared with those that were known before it
+        drop_others(settings, knowledge, span, passes)
     rows = dict.fromkeys((TILES, *(view.name for view in views_of(settings))), 0)
     pieces = [piece for one in passes for piece in _pieces(one)]
     for at, piece in enumerate(pieces):
@@ -84,8 +90,6 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
                 if progress:
                     place = at * len(rows) + list(rows).index(name) + 1
                     progress(f"{name} {piece.span}", place, len(pieces) * len(rows))
-    if since_us is None:
-        drop_others(settings, knowledge, span, passes)
     mark_built(settings, versions)
     return rows
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from features.engine import Connection, Table, batches, stored
 from features.events.schema import USER_ID
 from features.files import read_files, write_table
-from features.versions import known_by, newest
+from features.versions import known_by, newest, told_by
 from features.view import View
 from infra.lake import Lake, dated
 from infra.partitions import Span
@@ -39,7 +39,7 @@ def states_before(
     # a row that has outlived its ttl says nothing any more; a checkpoint holds what is known now
     since = day - timedelta(days=view.ttl_days + 1) if view.ttl_days else date.min
     files = _files(lake, view, day) if as_of_us is None and not view.ttl_days else _daily(lake, view, since, day)
-    rows = known_by(read_files(connection, files, view.schema), as_of_us)
+    rows = known_by(read_files(connection, told_by(files, as_of_us), view.schema), as_of_us)
     return stored(connection, newest(rows.semi_join(users, view.entity), view.entity))
 
 

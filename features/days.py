@@ -24,8 +24,9 @@ COMPUTED: Final = 2
 
 
 def built_days(settings: Settings) -> list[date]:
-    """Days of which every feature view has its file, in order."""
-    folders = (settings.lake.feature_folder(view.name) for view in views_of(settings))
+    """Days of which there are tiles, and the file of every feature view, in order."""
+    lake = settings.lake
+    folders = (lake.tiles(date.min).parent, *(lake.feature_folder(view.name) for view in views_of(settings)))
     return sorted(set.intersection(*({day for day, _path in dated(folder)} for folder in folders)))
 
 
@@ -33,7 +34,9 @@ def unbuilt_through(settings: Settings, day: date) -> Span:
     """``day`` and the days before it that nobody has built yet: what must be built to have ``day``."""
     built = [known for known in built_days(settings) if known < day]
     closed = [known for known in settings.lake.closed_days() if known < day]
-    start = built[-1] + timedelta(days=1) if built else min(closed, default=day)
+    # a day in between of which a file is gone is none that was built
+    gone = [known for known in set(closed) - set(built) if built and built[0] < known < built[-1]]
+    start = min([*gone, built[-1] + timedelta(days=1)]) if built else min(closed, default=day)
     return Span(start, day + timedelta(days=1))
 
 
