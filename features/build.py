@@ -175,5 +175,5 @@ class _Builder:
 
         count = write_days(self.connection, rows, view.schema, span.days(), path_of, (view.entity,), revised)
         if view.name in CHAINED:
-            keep_checkpoint(self.connection, lake, view, span)
+            keep_checkpoint(self.connection, lake, view, span, self.piece.as_of_us)
         return count

@@ -50,9 +50,9 @@ def drop_checkpoints(lake: Lake, view: View, day: date) -> None:
             path.unlink()
 
 
-def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span) -> None:
-    """After ``span`` was built: write a checkpoint if the one before is too far back."""
-    files = _files(lake, view, span.end)
+def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span, as_of_us: int | None) -> None:
+    """After ``span`` was built, as known by a moment: write a checkpoint if the one before is too far back."""
+    files = told_by(_files(lake, view, span.end), as_of_us)
     if len(files) <= CHECKPOINT_DAYS:
         return
     rows = newest(read_files(connection, files, view.schema), USER_ID).order_by(USER_ID)

@@ -153,8 +153,8 @@ def test_what_came_after_the_moment_is_not_seen(store: Any) -> None:
     assert "favorite_count_1d" not in lookup.user("st-u1", early)
     assert "favorite_count_1d" in lookup.user("st-u1", through(store))
     _items, columns = lookup.item_stats(early)
-    assert columns["item_favorite_count_1d"].tolist() == [0, 0]
-    assert lookup.item_stats(through(store))[1]["item_favorite_count_1d"].tolist() == [1, 0]
+    assert columns["item_interaction_count_1d"].tolist() == [0, 0]
+    assert lookup.item_stats(through(store))[1]["item_interaction_count_1d"].tolist() == [1, 0]
     assert lookup.user("st-u1", datetime(1970, 1, 1, tzinfo=UTC)) == {}
 
 
