@@ -173,8 +173,8 @@ def test_what_was_answered_is_what_the_lake_says(shop: House) -> None:
     for hours in (0, 6):
         shop.ask(*USERS, "new", "nobody", clock=(MOMENT + timedelta(hours=hours)).isoformat())
     report = shop.check()
-    assert (report.samples, report.compared, report.different) == (20, 18, 0)
-    assert report.values == 18 * len(report.features) > 18 * 100
+    assert (report.samples, report.compared, report.different) == (20, 20, 0)
+    assert report.values == 20 * len(report.features) > 20 * 100
     assert (report.behind, report.unseen) == (0, 2)
     assert not report.skewed
     posting, afternoon = [one.features for one in shop.kept() if one.user_id == POSTING]
@@ -190,7 +190,7 @@ def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
     report = shop.check()
     assert (report.compared, report.different, report.explained) == (2, 0, {})
     [late] = [one for one in shop.kept() if one.user_id == LATE]
-    [revision] = shop.settings.lake.feature_folder(USER_ITEMS).glob("dt=2010-12-08.known=*.parquet")
+    [revision] = shop.settings.lake.feature_folder(USER_ITEMS).glob("dt=2010-12-09.known=*.parquet")
     [now] = [row for row in pq.read_table(revision).to_pylist() if row["user_id"] == LATE]
     assert now["history_times"] != late.features["history_times"]
     planted = {**late.features, "history_times": now["history_times"]}

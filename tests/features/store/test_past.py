@@ -79,7 +79,7 @@ def test_rows_are_those_that_were_known(settings: Any, shop_of: Any, event_of: A
             (late - timedelta(microseconds=1), ("i1",)),
             (late, ("i1", "i2")),
         ):
-            state = past.state("u1", end + timedelta(days=5), end + timedelta(days=5), (), known)
+            state = past.state("u1", end + timedelta(days=1), late, (), known)
             assert state.sequence.items == items
 
 
