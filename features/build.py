@@ -16,6 +16,7 @@ from features.covisits import covisits
 from features.daily import Daily
 from features.days import mark_built, new_since, require_closed, version
 from features.engine import DAY, Connection, Table, connect, stored, table_of
+from features.engines.trouble import explained
 from features.events.schema import USER_ID
 from features.files import write_days
 from features.history import user_items
@@ -26,6 +27,7 @@ from features.revise import changed
 from features.segments import SEGMENTS
 from features.sequences import sequenced, user_sequence
 from features.tiles import TILES
+from features.undo import undone_on_failure
 from features.versions import drop_others, moments, revised_days
 from features.view import View
 from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
@@ -65,9 +67,11 @@ def build(
 
     Raises:
         FeatureError: days are missing before or in ``span``.
+        LakeError: a file that the days rest on is gone, not whole, or lacks columns.
+        MachineError: memory or disk are not enough. After any error the lake holds what it held before.
     """
     started = time.perf_counter()
-    with one_at_a_time(settings, "build"):
+    with one_at_a_time(settings, "build"), explained(settings), undone_on_failure(settings, span):
         rows = _written(settings, span, progress, only_new)
     return {"rows": rows, "days": len(span), "seconds": round(time.perf_counter() - started, 3)}
 
@@ -79,6 +83,8 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     knowledge = Knowledge(settings)
     since_us = new_since(settings, knowledge, span) if only_new else None
     passes = knowledge.passes(span, since_us)
+    if since_us is None:  # first, for a row is compared with those that were known before it
+        drop_others(settings, knowledge, span, passes)
     rows = dict.fromkeys((*(daily.name for daily in DAILY), *(view.name for view in views_of(settings))), 0)
     pieces = [piece for one in passes for piece in _pieces(one)]
     for at, piece in enumerate(pieces):
@@ -88,8 +94,6 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
                 if progress:
                     place = at * len(rows) + list(rows).index(name) + 1
                     progress(f"{name} {piece.span}", place, len(pieces) * len(rows))
-    if since_us is None:
-        drop_others(settings, knowledge, span, passes)
     mark_built(settings, versions)
     return rows
 
@@ -183,5 +187,5 @@ class _Builder:
 
         count = write_days(self.connection, rows, view.schema, span.days(), path_of, (view.entity,), revised)
         if view.name in CHAINED:
-            keep_checkpoint(self.connection, lake, view, span)
+            keep_checkpoint(self.connection, lake, view, span, self.piece.as_of_us)
         return count

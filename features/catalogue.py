@@ -8,9 +8,11 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from features.engines.trouble import explained
 from features.events.manifest import published
-from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM_ID, PRICE, TITLE, VALID_FROM
+from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM, ITEM_ID, PRICE, TITLE, VALID_FROM
 from features.events.scratch import read_parquet, text
+from features.whole import whole
 from infra.settings import Settings
 
 FIRST_SEEN: Final = "first_seen"
@@ -35,18 +37,22 @@ def catalogue(settings: Settings, known_at: datetime | None = None) -> pa.Table:
     Args:
         known_at: leave out deliveries that came later and, of a bulk history, items first seen later;
             None: everything.
+
+    Raises:
+        LakeError: what a delivery said is gone, or not whole.
     """
     files = [
         settings.lake.items(manifest.delivery_id)
         for manifest in published(settings.lake)
         if known_at is None or manifest.bulk or manifest.delivered_at <= known_at
     ]
-    if not files:
+    if not whole(files, ITEM):
         return CATALOGUE.empty_table()
     until = f"WHERE {VALID_FROM} <= TIMESTAMPTZ {text(known_at.isoformat())}" if known_at else ""
     # a delivery without titles has nothing to say about categories either
     described = f"{TITLE} IS NOT NULL OR {CATEGORY_PATH} <> ['other']"
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
+    config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    with explained(settings), duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         table = connection.sql(f"""
             SELECT {ITEM_ID}, {_latest(TITLE)}, coalesce({_latest(CATEGORY, described)}, 'other') AS {CATEGORY},

@@ -17,7 +17,7 @@ import pyarrow as pa
 from features.engine import Connection, Table, batches, stored
 from features.events.schema import USER_ID
 from features.files import read_files, write_table
-from features.versions import known_by, newest
+from features.versions import known_by, newest, told_by
 from features.view import View
 from infra.lake import Lake, dated
 from infra.partitions import Span
@@ -39,7 +39,7 @@ def states_before(
     # a row that has outlived its ttl says nothing any more; a checkpoint holds what is known now
     since = day - timedelta(days=view.ttl_days + 1) if view.ttl_days else date.min
     files = _files(lake, view, day) if as_of_us is None and not view.ttl_days else _daily(lake, view, since, day)
-    rows = known_by(read_files(connection, files, view.schema), as_of_us)
+    rows = known_by(read_files(connection, told_by(files, as_of_us), view.schema), as_of_us)
     return stored(connection, newest(rows.semi_join(users, view.entity), view.entity))
 
 
@@ -50,9 +50,9 @@ def drop_checkpoints(lake: Lake, view: View, day: date) -> None:
             path.unlink()
 
 
-def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span) -> None:
-    """After ``span`` was built: write a checkpoint if the one before is too far back."""
-    files = _files(lake, view, span.end)
+def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span, as_of_us: int | None) -> None:
+    """After ``span`` was built, as known by a moment: write a checkpoint if the one before is too far back."""
+    files = told_by(_files(lake, view, span.end), as_of_us)
     if len(files) <= CHECKPOINT_DAYS:
         return
     rows = newest(read_files(connection, files, view.schema), USER_ID).order_by(USER_ID)

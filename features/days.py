@@ -11,7 +11,7 @@ from typing import Any, Final
 from features.knowledge import Knowledge, told_at
 from features.views import views_of
 from infra.errors import FeatureError
-from infra.lake import Lake, dated, read_json, write_json
+from infra.lake import DAILY, Lake, dated, known_since, read_json, write_json
 from infra.partitions import Span
 from infra.settings import Settings
 
@@ -29,14 +29,18 @@ COMPUTED: Final = 2
 def built_days(settings: Settings) -> list[date]:
     """Days of which every feature view has its file, in order."""
     folders = (settings.lake.feature_folder(view.name) for view in views_of(settings))
-    return sorted(set.intersection(*({day for day, _path in dated(folder)} for folder in folders)))
+    return sorted(
+        set.intersection(*({day for day, path in dated(folder) if known_since(path) is None} for folder in folders))
+    )
 
 
 def unbuilt_through(settings: Settings, day: date) -> Span:
     """``day`` and the days before it that nobody has built yet: what must be built to have ``day``."""
-    built = [known for known in built_days(settings) if known < day]
+    built = [known for known in _with_dailies(settings) if known < day]
     closed = [known for known in settings.lake.closed_days() if known < day]
-    start = built[-1] + timedelta(days=1) if built else min(closed, default=day)
+    # a day in between of which a file is gone is none that was built
+    gone = [known for known in set(closed) - set(built) if built and built[0] < known < built[-1]]
+    start = min([*gone, built[-1] + timedelta(days=1)]) if built else min(closed, default=day)
     return Span(start, day + timedelta(days=1))
 
 
@@ -47,7 +51,7 @@ def due(settings: Settings, span: Span) -> Span:
     Whether they changed is told by what is noted of a day once all of its features are built.
     """
     start, end = min(span.start, unbuilt_through(settings, span.start).start), span.end
-    built = built_days(settings)
+    built = _with_dailies(settings)
     changed = changed_days(settings)
     start = min([start, *changed])
     before = start - timedelta(days=1)
@@ -82,7 +86,7 @@ def new_since(settings: Settings, knowledge: Knowledge, span: Span) -> int | Non
 
     None: something that was built was taken back, or is defined otherwise; so everything has to be built again.
     """
-    built, moments = set(built_days(settings)), []
+    built, moments = set(_with_dailies(settings)), []
     for day in span.days():
         was, now = _built(settings.lake, day), version(settings, day)
         if day not in built or was is None:
@@ -101,6 +105,11 @@ def _added(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[int]:
     if after[: len(before)] != before or any(was.get(name) != now.get(name) for name in ("definitions", "closed_at")):
         return []
     return [told_at(entry["at"]) for entry in after[len(before) :]]
+
+
+def _with_dailies(settings: Settings) -> list[date]:
+    """Those of the days that are built whose tiles and the like are there, in order: later days rest on them."""
+    return [day for day in built_days(settings) if all(settings.lake.daily(kind, day).exists() for kind in DAILY)]
 
 
 def _built(lake: Lake, day: date) -> dict[str, Any] | None:

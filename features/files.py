@@ -13,22 +13,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.engine import DAY, Connection, Table, batches, table_of
+from features.whole import whole
 from infra.lake import written_aside
 
 _FOLDER: Final = "dt"
 
 
 def read_files(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
-    """Parquet files as one table with the columns of ``schema``; no files are an empty table."""
-    paths = [str(path) for path in files]
+    """Parquet files as one table with the columns of ``schema``; no files are an empty table.
+
+    Raises:
+        LakeError: a file is gone, not whole, or lacks columns.
+    """
+    paths = whole(files, schema)
     if not paths:
         return table_of(connection, schema.empty_table())
     return connection.read_parquet(paths, hive_partitioning=False).select(*schema.names)
 
 
 def read_days(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
-    """Files below folders ``dt=D``, with a column ``day``: the shop's day, whatever its time zone."""
-    paths = [str(path) for path in files]
+    """``read_files`` of files below folders ``dt=D``, with a column ``day``: the shop's day, whatever its time zone."""
+    paths = whole(files, schema)
     if not paths:
         return table_of(connection, schema.append(pa.field(DAY, pa.date32())).empty_table())
     table = connection.read_parquet(paths, hive_partitioning=True)

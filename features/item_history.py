@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from features.categories import OTHER
 from features.engine import Connection, Table, table_of
+from features.engines.trouble import explained
 from features.events.manifest import Manifest, published
-from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM_ID, PRICE, TITLE, VALID_FROM
+from features.events.schema import BRAND, CATEGORY, CATEGORY_PATH, ITEM, ITEM_ID, PRICE, TITLE, VALID_FROM
 from features.events.scratch import read_parquet
+from features.whole import whole
 from infra.partitions import day_start
 from infra.settings import Settings
 
@@ -46,17 +48,20 @@ def item_history(settings: Settings, as_of: datetime | None = None) -> pa.Table:
 
     Args:
         as_of: leave out deliveries that came later, but for those of a bulk history; None: all.
+
+    Raises:
+        LakeError: what a delivery said is gone, or not whole.
     """
     told = [one for one in published(settings.lake) if as_of is None or one.bulk or one.delivered_at <= as_of]
     files = [(manifest, settings.lake.items(manifest.delivery_id)) for manifest in told]
-    files = [(manifest, path) for manifest, path in files if path.exists()]
-    if not files:
+    if not whole((path for _, path in files), ITEM):
         return ITEM_HISTORY.empty_table()
     kept = f"PARTITION BY {ITEM_ID} ORDER BY since, told, file, {VALID_FROM}"
     filled = ", ".join(f"last_value({column} IGNORE NULLS) OVER ({kept}) AS {column}" for column in _VALUES)
     values = f"({', '.join(_VALUES)})"
     in_time = f"PARTITION BY {ITEM_ID} ORDER BY since"
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
+    config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    with explained(settings), duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TABLE file (path VARCHAR, start TIMESTAMPTZ, told TIMESTAMPTZ)")
         connection.executemany("INSERT INTO file VALUES (?, ?, ?)", [_row(settings, *file) for file in files])

@@ -14,7 +14,7 @@ from features.chain import states_before
 from features.engine import Column, Connection, Table, stored
 from features.files import read_files
 from features.knowledge import Pass
-from features.versions import files_of, known_by, newest
+from features.versions import files_of, known_by, newest, told_by
 from features.view import EVENT_TIMESTAMP, Feature, View
 from infra.lake import Lake
 from infra.partitions import Span
@@ -38,7 +38,9 @@ def changed(
         revised: the days whose rows were known before.
     """
     span = Span(revised[0], revised[-1] + timedelta(days=1))
-    known = known_by(read_files(connection, files_of(lake, view.name, span), view.schema), (one.late_us or 0) - 1)
+    before_us = (one.late_us or 0) - 1
+    files = told_by(files_of(lake, view.name, span), before_us)
+    known = known_by(read_files(connection, files, view.schema), before_us)
     before = stored(connection, newest(known, view.entity, EVENT_TIMESTAMP))
     others = _others(rows, before, view)
     gone = stored(

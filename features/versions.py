@@ -19,7 +19,7 @@ from features.engine import DAY, Table
 from features.knowledge import Knowledge, Pass
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from features.views import views_of
-from infra.lake import Lake, dated
+from infra.lake import Lake, dated, known_since
 from infra.moments import moment_of
 from infra.partitions import Span, day_end
 from infra.settings import Settings
@@ -46,6 +46,14 @@ def revised_days(knowledge: Knowledge, one: Pass) -> list[date]:
 def files_of(lake: Lake, view: str, span: Span) -> list[Path]:
     """The files with rows of the days of ``span``, all versions."""
     return [path for day, path in dated(lake.feature_folder(view)) if day in span]
+
+
+def told_by(files: Iterable[Path], as_of_us: int | None) -> list[Path]:
+    """Those of ``files`` that can have rows known by a moment; revisions of later may be of other definitions yet."""
+    if as_of_us is None:
+        return list(files)
+    moment = moment_of(as_of_us)
+    return [path for path in files if (since := known_since(path)) is None or since <= moment]
 
 
 def known_by(rows: Table, as_of_us: int | None) -> Table:

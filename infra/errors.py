@@ -37,6 +37,10 @@ class PartitionRefused(PenchantError):
     """A partition that the gate stopped before anything downstream saw it."""
 
 
+class LakeError(PenchantError):
+    """A file of the lake that is gone, not whole, or of another layout than its readers expect."""
+
+
 class FeatureError(PenchantError):
     """A feature, view or entity that does not exist, or a table that lacks what it needs."""
 

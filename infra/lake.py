@@ -21,6 +21,7 @@ Layout below the lake's root (``D`` a shop day, ``YYYY-MM-DD``)::
     features/<view>/dt=D.known=K.parquet  those of them that were others after a late delivery, known from K on
     built/D.json                          what the features of a day were made from
     checkpoints/<view>/dt=D.parquet       the last row of every user through D, so that few files are read
+    .before.<process>/                    files that a build replaces, until it is through
     spill/                                what DuckDB cannot hold in memory; nothing of it lasts
     snapshots/<id>/                       point-in-time training sets
     evaluations/<id>/                     figures per moment, read by the model gate
@@ -37,11 +38,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from infra.errors import LakeError
 from infra.partitions import Span
+
+_KNOWN: Final = "%Y%m%dT%H%M%S%fZ"
+#: Kinds of files that windows are made from, one a day.
+DAILY: Final = ("tiles", "baskets", "segments")
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Lake:
         return self.root / "partitions" / f"{day}.json"
 
     def daily(self, kind: str, day: date) -> Path:
+        """What the events of a day come to, of one of ``DAILY``."""
         return self.root / kind / f"dt={day}.parquet"
 
     def feature_folder(self, view: str) -> Path:
@@ -119,7 +126,7 @@ class Lake:
         return self.feature_folder(view) / f"dt={day}.parquet"
 
     def revision(self, view: str, day: date, known_at: datetime) -> Path:
-        return self.feature_folder(view) / f"dt={day}.known={known_at:%Y%m%dT%H%M%S%f}Z.parquet"
+        return self.feature_folder(view) / f"dt={day}.known={known_at.strftime(_KNOWN)}.parquet"
 
     def built(self, day: date) -> Path:
         return self.root / "built" / f"{day}.json"
@@ -129,6 +136,11 @@ class Lake:
 
     def checkpoint(self, view: str, day: date) -> Path:
         return self.checkpoint_folder(view) / f"dt={day}.parquet"
+
+    @property
+    def before(self) -> Path:
+        """Named as what is written aside (``written_aside``): what a killed process leaves is found by that."""
+        return self.root / f".before.{os.getpid()}"
 
     @property
     def spill(self) -> Path:
@@ -178,6 +190,12 @@ def dated(folder: Path) -> list[tuple[date, Path]]:
     return sorted((date.fromisoformat(path.name[3:13]), path) for path in folder.glob("dt=*.parquet"))
 
 
+def known_since(path: Path) -> datetime | None:
+    """Since when the rows of a revision are known, by its name; None: it is the first file of its day."""
+    _day, _, known = path.name.removesuffix(".parquet").partition(".known=")
+    return datetime.strptime(known, _KNOWN).replace(tzinfo=UTC) if known else None
+
+
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a path to write to; on success it becomes ``path`` at once, on failure nothing remains.
@@ -204,7 +222,18 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What ``write_json`` wrote.
+
+    Raises:
+        LakeError: the file is not whole.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LakeError(
+            f"{path} is not whole: {error}.",
+            "Bring it back from a copy; one in built/ may be deleted, its day is built again then.",
+        ) from error
 
 
 def _remove(path: Path) -> None:

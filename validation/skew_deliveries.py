@@ -24,15 +24,16 @@ class Deliveries:
                 self._closed[day].append(one.delivered_at)
         self._categories: dict[int, dict[str, str]] = {}
 
-    def changed_after(self, moment: datetime) -> list[date]:
-        """Closed days of which something came after ``moment``, a bulk history left out; in order."""
-        after = (one for one in self._published if one.delivered_at > moment and not one.bulk)
-        return sorted({day for one in after for day in one.days} & set(self._settings.lake.closed_days()))
-
     def online_at(self, as_of: datetime, at: datetime) -> datetime:
         """When the last of the day before ``as_of`` was delivered that an answer at ``at`` could stand on."""
         day = day_of(as_of, self._settings.zone) - timedelta(days=1)
         return max((moment for moment in self._closed[day] if moment <= at), default=at)
+
+    def known_at(self, as_of: datetime, at: datetime) -> list[datetime]:
+        """``online_at``, and when more was told until ``at``: what that changed may have been online, or on its way."""
+        online = self.online_at(as_of, at)
+        told = {one.delivered_at for one in self._published if not one.bulk and online < one.delivered_at <= at}
+        return [online, *sorted(told)]
 
     def next_days(self, as_of: datetime, at: datetime) -> list[datetime]:
         """The ends of the closed days after ``as_of`` that had been delivered at ``at``, with none missing before."""

@@ -1,8 +1,9 @@
 """What a sampled answer should have known about its user, and why it could rightly have known something else.
 
 An answer stands on the rows of the last closed day that was online (``as_of``) and on the events posted since. While
-a newer closed day is on its way online, its rows are right as well. What was known only afterwards is no fault of
-the answer; of such an answer the reasons say so, and its differences are counted apart.
+a newer closed day is on its way online, its rows are right as well; of all rows those versions count that were known
+then. Other things that were known only afterwards are no fault of the answer; the reasons say so, and its differences
+are counted apart.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ IN_FLIGHT: Final = timedelta(seconds=10)
 
 #: Why an answer may differ from what the lake says today.
 REASONS: Final = {
-    "late": "an event of the user from before the day that was online came after that day's own delivery",
     "refused": "the answer saw an event that the lake did not take",
     "crowded": "the user posted more events since the closed day than answers see (live_events)",
     "told": "the answer saw an event with an item whose category was told after the day that was online",
@@ -70,18 +70,17 @@ def expectations(settings: Settings, database: Engine, samples: Sequence[Served]
     """
     deliveries = Deliveries(settings)
     posted = _posted(database, samples)
-    span = _days_to_read(settings, samples, deliveries)
+    span = _days_to_read(settings, samples)
     with connect(settings) as connection:
         past = Past(connection, settings, [sample.user_id for sample in samples], span)
         return [_expected(sample, posted.get(sample.user_id, []), deliveries, past, settings) for sample in samples]
 
 
-def _days_to_read(settings: Settings, samples: Sequence[Served], deliveries: Deliveries) -> Span:
-    """From the oldest ``as_of`` to the last moment, and back to the first day of which something came late."""
+def _days_to_read(settings: Settings, samples: Sequence[Served]) -> Span:
+    """From the oldest ``as_of`` to the last moment."""
     since = min(day_of(sample.as_of, settings.zone) for sample in samples)
     until = max(day_of(sample.moment, settings.zone) for sample in samples)
-    online = min(deliveries.online_at(sample.as_of, sample.at) for sample in samples)
-    return Span(min([since, *deliveries.changed_after(online)]), until + timedelta(days=1))
+    return Span(since, until + timedelta(days=1))
 
 
 def _expected(
@@ -94,11 +93,14 @@ def _expected(
         if sample.as_of <= one.occurred_at < sample.moment
     }
     as_ofs = [sample.as_of, *deliveries.next_days(sample.as_of, sample.at)]
-    states = (past.state(sample.user_id, as_of, sample.moment, known) for as_of in as_ofs)
+    states = [
+        past.state(sample.user_id, as_of, sample.moment, known, told)
+        for as_of in as_ofs
+        for told in deliveries.known_at(as_of, sample.at)
+    ]
     logged = past.events(sample.user_id, sample.as_of, sample.moment)
     online = deliveries.online_at(sample.as_of, sample.at)
     reasons = {
-        "late": past.came_later(sample.user_id, sample.as_of, online),
         "refused": bool(known - {event.event_id for event in logged}),
         "crowded": len(known) > settings.live_events,
         "told": any(

@@ -15,6 +15,7 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from features.engines.trouble import explained
 from infra.settings import Settings
 from infra.spill import spilling
 
@@ -36,11 +37,11 @@ class DuckDB(Backend):  # type: ignore[misc] # Ibis ships no types
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[DuckDB]:
-    """A DuckDB within ``memory_limit`` and ``threads``."""
+    """A DuckDB within ``memory_limit`` and ``threads``; what goes wrong inside is explained."""
     # Ibis 12 calls a method that DuckDB 2 has renamed
     warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
     # DuckDB's spill files have fixed names: each connection needs a folder of its own
-    with spilling(settings) as spill:
+    with explained(settings), spilling(settings) as spill:
         connection = DuckDB().connect(
             memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=str(spill)
         )

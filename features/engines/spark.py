@@ -20,6 +20,7 @@ from ibis.formats.pyarrow import PyArrowData, PyArrowSchema
 
 from features.engines.spark_session import running
 from features.engines.spark_sql import SparkCompiler
+from features.engines.trouble import explained
 from infra.settings import Settings
 from infra.spill import spilling
 
@@ -88,7 +89,7 @@ class Spark(Backend):  # type: ignore[misc] # Ibis ships no types
 @contextmanager
 def connected(settings: Settings) -> Iterator[Spark]:
     """A Spark of its own on ``spark_master``, ended together with its Java."""
-    with spilling(settings) as spill, running(settings, spill) as session:
+    with explained(settings), spilling(settings) as spill, running(settings, spill) as session:
         yield Spark().connect(session, spill)
 
 

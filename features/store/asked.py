@@ -7,8 +7,11 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TypeVar
 
+import pyarrow as pa
+
+from features.events.schema import USER_ID
 from features.store.rows import ViewReader
-from features.view import Feature, View
+from features.view import EVENT_TIMESTAMP, Feature, View
 from infra.errors import FeatureError
 
 Thing = TypeVar("Thing")
@@ -36,7 +39,7 @@ def readers(views: Sequence[View], features: Sequence[str]) -> list[ViewReader]:
 
 
 def require_ids(keys: Mapping[str, Sequence[str]], views: Iterable[View]) -> None:
-    """Hold that ``keys`` names entities that there are, and that their ids are texts.
+    """Hold that ``keys`` names entities that there are, and that their ids are texts that an event can have.
 
     Raises:
         FeatureError: one is not.
@@ -47,10 +50,38 @@ def require_ids(keys: Mapping[str, Sequence[str]], views: Iterable[View]) -> Non
         if isinstance(ids, str):
             raise FeatureError(f"{ids!r} is one {entity} and not a list of them.", f"Ask for [{ids!r}].")
         for id_ in ids:
-            if not isinstance(id_, str):
-                raise FeatureError(
-                    f"A {entity} is a text, and {id_!r} is of type {type(id_).__name__}.", f"Ask for '{id_}'."
-                )
+            _require_id(entity, id_)
+
+
+def _require_id(entity: str, id_: object) -> None:
+    if not isinstance(id_, str):
+        said = id_.decode(errors="replace") if isinstance(id_, bytes) else id_
+        raise FeatureError(f"A {entity} is a text, and {id_!r} is of type {type(id_).__name__}.", f"Ask for '{said}'.")
+    if not id_:
+        raise FeatureError(f"An empty {entity} is nobody's.", "Leave out who has none.")
+    try:
+        id_.encode()
+    except UnicodeEncodeError as error:
+        raise FeatureError(f"The {entity} {id_!r} is no text: {error.reason}.", "Decode it as what it was.") from error
+
+
+def require_moments(moments: pa.Table) -> None:
+    """Hold that a table says of which users, and as of when, features are wanted.
+
+    Raises:
+        FeatureError: a column is missing or of another type, or a cell of it is empty.
+    """
+    wanted = {USER_ID: (pa.types.is_string, "texts"), EVENT_TIMESTAMP: (_is_zoned, "moments with a time zone")}
+    for name, (fits, said) in wanted.items():
+        if name not in moments.column_names:
+            raise FeatureError(f"The moments have no column {name}.", f"Give {name} as {said}.")
+        if not fits(moments[name].type) or moments[name].null_count:
+            empty = f", {moments[name].null_count} of them empty" if moments[name].null_count else ""
+            raise FeatureError(f"{name} is a column of {moments[name].type}{empty}.", f"Give {name} as {said}.")
+
+
+def _is_zoned(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) and kind.tz is not None
 
 
 def require_zone(moment: datetime) -> None:

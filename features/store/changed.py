@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection as Connection
 
+from features.engines.trouble import explained
 from features.events.scratch import name, read_parquet
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
-from infra.errors import FeatureError, MachineError
+from features.whole import whole
 from infra.lake import dated
 from infra.partitions import day_end
 from infra.settings import Settings
@@ -29,24 +30,14 @@ def reader(settings: Settings) -> Iterator[Connection]:
 
     Raises:
         MachineError: that is not enough for what is asked inside.
-        FeatureError: the files cannot be read, or lack columns.
+        LakeError: the files cannot be read.
     """
-    with spilling(settings) as spill:
+    with explained(settings), spilling(settings) as spill:
         config = {"memory_limit": settings.memory_limit, "threads": settings.threads, "temp_directory": str(spill)}
         connection = duckdb.connect(config=config)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
-        except duckdb.OutOfMemoryException as error:
-            raise MachineError(
-                f"{settings.memory_limit} of memory are not enough: {_first_line(error)}",
-                "Raise the setting memory_limit, or lower threads.",
-            ) from error
-        except duckdb.Error as error:
-            raise FeatureError(
-                f"The files of the features cannot be read: {_first_line(error)}",
-                "Were they built with other window_days or half_life_days? Build their days again.",
-            ) from error
         finally:
             connection.close()
 
@@ -66,8 +57,11 @@ def last_rows(connection: Connection, view: View, files: list[Path], among: str 
 
     Args:
         among: a table of ``connection`` with the ids of the entities that are wanted; empty: all.
+
+    Raises:
+        LakeError: a file is gone, not whole, or lacks columns.
     """
-    if not files:
+    if not whole(files, view.schema):
         return
     key = name(view.entity)
     wanted = f"WHERE {key} IN (SELECT {key} FROM {name(among)})" if among else ""
@@ -89,7 +83,3 @@ def entities_in(files_by_view: Iterable[tuple[View, list[Path]]]) -> str:
         key = name(view.entity)
         parts.append(f"SELECT {key} FROM {read_parquet(files)}" if files else f"SELECT '' AS {key} WHERE false")
     return " UNION ".join(parts)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -25,6 +25,7 @@ ItemStats = tuple[list[str], dict[str, Ints]]
 #: Items that one round trip asks for.
 _AT_ONCE: Final = 1000
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class CatalogueStats:
         self._fetched: _Fetched | None = None
 
     def at(self, moment: datetime) -> ItemStats:
-        """Windows and price of every item of the catalogue; expired or missing windows are zero.
+        """Windows and price of every item of the catalogue; windows that are missing, expired or of later are zero.
 
         Raises:
             ServiceError: the online store does not answer in time.
@@ -59,7 +60,7 @@ class CatalogueStats:
         items = catalogue(self._settings, moment)
         known = self._known(items[ITEM_ID].to_pylist())
         age = known.age + (moment - known.through).total_seconds()
-        alive = age <= (self._ttl.total_seconds() or np.finfo(np.float64).max)
+        alive = (age >= 0) & (age <= (self._ttl.total_seconds() or np.finfo(np.float64).max))
         columns = {name: np.where(alive, values, 0) for name, values in known.windows.items()}
         prices = items[PRICE].fill_null(0).to_numpy().astype(np.int64)
         return known.items, {**columns, PRICE: prices}
@@ -78,9 +79,14 @@ class CatalogueStats:
         windows = {name: np.zeros(len(items), dtype=np.int64) for name in self._names}
         for number, piece in enumerate(pieces):
             _through, found = self._fetch.columns({ITEM_ID: piece})
-            rows = self._reader.rows(found[ITEM_ID], through)
+            # rows that are newer than the watermark count too: it moves when all of them are written
+            rows = self._reader.rows(found[ITEM_ID], _LAST)
             place = slice(number * _AT_ONCE, number * _AT_ONCE + len(piece))
-            age[place] = [known.total_seconds() if known is not None else np.inf for known in rows.age]
+            age[place] = [_seconds(known, _LAST - through) for known in rows.age]
             for name, values in windows.items():
                 values[place] = rows.columns[name]
         return _Fetched(through, items, windows, age)
+
+
+def _seconds(age: timedelta | None, less: timedelta) -> float:
+    return np.inf if age is None else (age - less).total_seconds()

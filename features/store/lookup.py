@@ -69,7 +69,8 @@ class Lookup:
             features: views, or ``view:feature``; all views of these entities where none is named.
 
         Raises:
-            FeatureError: an entity, view or feature that does not exist, an id that is no text, or nothing is online.
+            FeatureError: an entity, view or feature that does not exist, an id that is no text, nothing is online, or
+                only what came after the moment.
             ServiceError: Valkey does not answer in time.
         """
         require_zone(moment)
@@ -80,6 +81,11 @@ class Lookup:
             raise FeatureError(
                 f"Nothing is online yet: Valkey at {valkey_address(self._settings)} has no watermark.",
                 "Build and materialise a day first: with 'penchant ingest', or the DAG load_history.",
+            )
+        if moment < through:
+            raise FeatureError(
+                f"What was known at {moment} is not online any more: that goes through {through}.",
+                "Ask features.store.point_in_time for what is past.",
             )
         rows = {
             reader.view.name: reader.rows(found[reader.view.entity], moment)

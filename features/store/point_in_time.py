@@ -16,6 +16,7 @@ from features.engine import Connection, Table, default_engine, embedded, table_o
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
+from features.store.asked import require_moments
 from features.store.item_stats import ItemStats
 from features.store.repository import open_store
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
@@ -48,8 +49,10 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         the rows of ``moments`` in their order.
 
     Raises:
-        FeatureError: nothing is built yet.
+        FeatureError: nothing is built yet, or ``moments`` is another table.
+        LakeError: a feature file is gone, not whole, or lacks columns.
     """
+    require_moments(moments)
     _require_built(settings)
     asked = moments.append_column(_ROW, pa.array(np.arange(len(moments)))).to_pandas()
     with default_engine(settings):

@@ -25,7 +25,7 @@ class ViewRows:
     Attributes:
         columns: by feature the values; its default (``features.store.decode``) where no row holds.
         age: how long before the moment the row's T was, also of a row that holds no longer; None: there is no row.
-        holds: whether there is a row that is no older than the view's ttl.
+        holds: whether there is a row that is no older than the view's ttl, and not from after the moment.
     """
 
     columns: dict[str, list[Any]]
@@ -52,7 +52,7 @@ class ViewReader:
         """
         now = (moment - _EPOCH) // timedelta(microseconds=1)
         age = [_age(said, now) for said in columns[self._moment]]
-        holds = [known is not None and known <= self._ttl for known in age]
+        holds = [known is not None and timedelta(0) <= known <= self._ttl for known in age]
         return ViewRows({name: self._column(name, columns, holds) for name in self._readers}, age, holds)
 
     def _column(self, name: str, columns: Columns, holds: Sequence[bool]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,9 @@ from features.versions import files_of
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end, day_of, day_start
 from infra.settings import Settings
+
+#: Every way in which the file system is changed but for the writing of what nobody reads yet.
+STEPS = ("replace", "unlink", "rmdir")
 
 Event = dict[str, Any]
 LAG = timedelta(minutes=60)
@@ -127,5 +131,38 @@ def event_of() -> Callable[..., Event]:
         occurred = day_start(day, settings.zone) + timedelta(microseconds=offset_us)
         made = {"user_id": "u1", "item_id": "i1", "event_type": "view", "source_position": 0, "event_id": "e"}
         return {**made, "occurred_at": occurred, **fields}
+
+    return make
+
+
+class Killed(BaseException):
+    """The process is gone: it does not clean up either."""
+
+
+@pytest.fixture
+def dies(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], bool]:
+    """Do some work, killed at the ``step``-th change of the file system: whether it had so many."""
+
+    def make(step: int, work: Callable[[], object]) -> bool:
+        calls = 0
+
+        def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **keywords: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls >= step:
+                    raise Killed
+                return real(*arguments, **keywords)
+
+            return call
+
+        with monkeypatch.context() as patched:
+            for name in STEPS:
+                patched.setattr(os, name, dying(getattr(os, name)))
+            try:
+                work()
+            except Killed:
+                return True
+        return False
 
     return make

@@ -15,6 +15,7 @@ from features.events.ingest import ingest
 from features.events.publish import publish
 from features.store.repository import apply
 from infra.database import server_url
+from infra.errors import TrainingError
 from infra.partitions import Span
 from infra.settings import Settings
 from training.snapshot import Snapshot
@@ -108,6 +109,12 @@ def test_windows_and_the_features_that_follow_are_in_the_training_set(shop: Sett
     assert last["purchase_trend"] == pytest.approx((7 - 5 / 4) / (7 + 5 / 4))
     assert last["purchase_last_us"] == us(datetime(2010, 1, 12, 20, tzinfo=UTC))
     assert last["sequence_gaps_us"][-1] == us(datetime(1970, 1, 2, tzinfo=UTC))
+
+
+def test_there_is_no_training_set_of_days_before_the_history(shop: Settings) -> None:
+    with pytest.raises(TrainingError, match=rf"The day 1990-01-01 is not closed; the last one is {YESTERDAY}"):
+        take(shop, date(1990, 1, 1))
+    assert not shop.lake.snapshot("any").parent.exists()
 
 
 def baskets(snapshot: Snapshot) -> set[tuple[str, str]]:

@@ -58,7 +58,7 @@ def test_a_skewed_day_names_features_and_page(tmp_path: Path) -> None:
 
 def test_figures_and_page_lie_in_the_lake(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    found = report({"a": "x|y", "b": 2.5}, {"a": "z", "b": 2.0}, explained={"late": Explained(answers=2, different=7)})
+    found = report({"a": "x|y", "b": 2.5}, {"a": "z", "b": 2.0}, explained={"told": Explained(answers=2, different=7)})
     write_report(lake, found)
     content = read_json(lake.skew(DAY))
     assert (content["skewed"], content["share"]) == (True, 1.0)
@@ -67,7 +67,7 @@ def test_figures_and_page_lie_in_the_lake(tmp_path: Path) -> None:
     page = lake.skew(DAY).with_suffix(".md").read_text(encoding="utf-8")
     assert "| b | 1 | 1 | 0.5 | 0.2 | u1, 2010-12-10T09:00:00+00:00 | 2.5 | 2.0 |" in page
     assert "| x\\|y | z |" in page
-    assert "- left out, late: 2 answers, of whose values 7 differ: an event of the user" in page
+    assert "- left out, told: 2 answers, of whose values 7 differ: the answer saw an event" in page
 
 
 def test_the_gate_reads_the_last_day_on_which_something_was_compared(tmp_path: Path) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from features.build import build
 from features.engines import spark_home
 from features.engines.spark_home import environment, java_home
 from infra.errors import MachineError
-from infra.settings import load_settings
+from infra.partitions import Span
+from infra.settings import Settings, load_settings
 
 
 def _java(folder: Path, release: str) -> Path:
@@ -83,3 +88,19 @@ def test_a_spark_that_the_machine_names_is_taken(tmp_path: Path, monkeypatch: py
         assert os.environ["SPARK_HOME"] == "/opt/spark"
         assert "SPARK_LOCAL_IP" not in os.environ
     assert os.environ["SPARK_HOME"] == "/opt/spark"
+
+
+def test_a_build_without_java_leaves_what_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_settings: Callable[..., Settings], shop_of: Any, event_of: Any
+) -> None:
+    settings = make_settings(tmp_path / "home", window_days=(1,), half_life_days=(7,))
+    shop, span = shop_of(settings), Span.of_day(date(2012, 2, 29))
+    shop.publish(span, [event_of(settings, span.start)])
+    build(settings, span)
+    before = shop.bytes_of("tiles", "features")
+    _found(monkeypatch, None, None)
+    monkeypatch.setattr(spark_home, "find_spec", lambda _: None)
+    with pytest.raises(MachineError, match=r"Spark runs on Java 17 to 23; there is none here\. .*--extra spark"):
+        build(settings.model_copy(update={"engine": "spark"}), span)
+    assert shop.bytes_of("tiles", "features") == before
+    assert list(settings.lake.spill.iterdir()) == []

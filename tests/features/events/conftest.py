@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,6 @@ RETAIL = {
     "Customer ID": "17850",
     "Country": "United Kingdom",
 }
-
-#: Every way in which the file system is changed but for the writing of what nobody reads yet.
-STEPS = ("replace", "unlink", "rmdir")
 
 Line = dict[str, str]
 Take = Callable[..., Manifest]
@@ -132,34 +129,9 @@ def age() -> Callable[..., None]:
     return make
 
 
-class Killed(BaseException):
-    """The process is gone: it does not clean up either."""
-
-
-@contextmanager
-def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """From the ``step``-th change of the file system on, every change fails."""
-    calls = 0
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls >= step:
-                raise Killed
-            return real(*arguments, **keywords)
-
-        return call
-
-    with monkeypatch.context() as patched:
-        for name in STEPS:
-            patched.setattr(os, name, dying(getattr(os, name)))
-        yield
-
-
 @pytest.fixture
 def kill_everywhere(
-    shop: Settings, contents: Callable[[Path], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: Settings, contents: Callable[[Path], dict[str, bytes]], dies: Callable[..., bool], tmp_path: Path
 ) -> Callable[..., int]:
     """Do some work with the lake as it is now, killed at its first change, its second, …, each time from anew.
 
@@ -171,14 +143,6 @@ def kill_everywhere(
         """Without what was written aside or spilled: no reader looks at either."""
         found = {name: content for name, content in contents(shop.lake.root).items() if not name.startswith("spill/")}
         return {name: content for name, content in found.items() if "/." not in f"/{name}"}
-
-    def dies(step: int, work: Callable[[], object]) -> bool:
-        with killed_at(step, monkeypatch):
-            try:
-                work()
-            except Killed:
-                return True
-        return False
 
     def make(work: Callable[[], object], whole: Callable[[], object]) -> int:
         before = tmp_path / "before"

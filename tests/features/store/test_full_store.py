@@ -14,7 +14,7 @@ from features.build import build
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise, materialised_through
 from features.window_views import USER_WINDOWS
-from infra.errors import FeatureError, ServiceError
+from infra.errors import LakeError, ServiceError
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 from infra.valkey import start_valkey, stop_valkey, valkey
@@ -100,7 +100,23 @@ def test_a_registry_that_is_down_is_named(shop: Any) -> None:
 
 def test_files_of_other_windows_are_named(shop: Any) -> None:
     settings = shop.settings.model_copy(update={"window_days": (2,)})
-    with pytest.raises(FeatureError, match=r"cannot be read: .*_2d.* Build their days again"):
+    with pytest.raises(LakeError, match=r"dt=2011-01-03\.parquet has no column .*_2d.*: build its days again"):
         materialise(settings, Span.of_day(START))
     with valkey(settings) as client:
         assert client.get(WATERMARK) is None
+
+
+def test_a_file_that_is_not_whole_is_named_and_nothing_is_announced(shop: Any) -> None:
+    materialise(shop.settings, Span.of_day(START))
+    build(shop.settings, Span.of_day(START + timedelta(days=1)))
+    path = shop.lake.feature("user_items", START + timedelta(days=1))
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    with valkey(shop.settings) as client:
+        before = client.get(WATERMARK)
+        with pytest.raises(LakeError, match=rf"{path.name} is not whole: .*Delete it: the next build makes its day"):
+            materialise(shop.settings, SPAN)
+        assert client.get(WATERMARK) == before
+        path.write_bytes(content)
+        materialise(shop.settings, SPAN)
+        assert materialised_through(client) == day_end(START + timedelta(days=1), shop.settings.zone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,9 @@ def test_a_hash_whose_fields_lie_in_another_order_is_read_alike(store: Any) -> N
         ({"user": ["u"]}, [], r"no entity user\. Did you mean user_id\?"),
         ({"user_id": [5]}, [], r"A user_id is a text, and 5 is of type int\. Ask for '5'\."),
         ({"user_id": [None]}, [], "None is of type NoneType"),
+        ({"user_id": [b"st-u1"]}, [], r"b'st-u1' is of type bytes\. Ask for 'st-u1'\."),
+        ({"user_id": ["st-u1", ""]}, [], r"An empty user_id is nobody's\. Leave out who has none\."),
+        ({"user_id": ["\ud83d"]}, [], r"The user_id '.ud83d' is no text: surrogates not allowed"),
         ({"item_id": "st-i1"}, [], r"'st-i1' is one item_id and not a list of them\. Ask for \['st-i1'\]\."),
         ({"user_id": ["u"]}, ["user_window"], r"no feature view user_window\. Did you mean user_windows\?"),
         ({"user_id": ["u"]}, ["user_windows:views_1d"], r"no feature of user_windows views_1d\. "),
@@ -129,6 +132,30 @@ def test_a_hash_whose_fields_lie_in_another_order_is_read_alike(store: Any) -> N
 def test_what_does_not_exist_is_named(store: Any, keys: Any, features: list[str], said: str) -> None:
     with pytest.raises(FeatureError, match=said):
         Lookup(store.settings).look_up(keys, through(store), features)
+
+
+@pytest.mark.integration
+def test_a_very_long_id_is_somebody_unknown(store: Any) -> None:
+    """Of ten million bytes, within the time that an answer has; the client goes on with the next one."""
+    lookup = Lookup(store.settings.model_copy(update={"api_timeout_ms": 5000}))
+    found = lookup.look_up({"user_id": ["ü" * 5_000_000, "st-u1"]}, through(store))
+    assert found.rows[USER_SEQUENCE].holds == [False, True]
+    assert lookup.user("x" * 10_000_000, through(store)) == {}
+    assert lookup.user("st-u1", through(store))
+
+
+@pytest.mark.integration
+def test_what_came_after_the_moment_is_not_seen(store: Any) -> None:
+    """Online is what is known last; who asks as of before gets nothing instead of the future."""
+    lookup, early = Lookup(store.settings), through(store) - timedelta(microseconds=1)
+    with pytest.raises(FeatureError, match=r"was known at .* is not online any more: .*point_in_time"):
+        lookup.look_up({"user_id": ["st-u1"]}, early)
+    assert "favorite_count_1d" not in lookup.user("st-u1", early)
+    assert "favorite_count_1d" in lookup.user("st-u1", through(store))
+    _items, columns = lookup.item_stats(early)
+    assert columns["item_interaction_count_1d"].tolist() == [0, 0]
+    assert lookup.item_stats(through(store))[1]["item_interaction_count_1d"].tolist() == [1, 0]
+    assert lookup.user("st-u1", datetime(1970, 1, 1, tzinfo=UTC)) == {}
 
 
 @pytest.mark.integration

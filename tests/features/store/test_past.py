@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from features.build import build
 from features.engine import connect
 from features.past import Past
 from features.state import from_row
@@ -46,7 +47,7 @@ def test_its_rows_are_those_of_historical_retrieval(store: Any, past: Past) -> N
     asked = pa.table({"user_id": [user for user, _ in pairs], EVENT_TIMESTAMP: pa.array(moments, UTC)})
     for (user, day), moment, row in zip(pairs, moments, user_rows(settings, asked).to_pylist(), strict=True):
         expected = from_row(user, row, settings.window_days, settings.half_life_days)
-        found = past.state(user, begin(store, day), moment, ())
+        found = past.state(user, begin(store, day), moment, (), moment)
         assert found.windows == expected.windows
         assert found.history == expected.history
         assert found.sequence == expected.sequence
@@ -56,21 +57,30 @@ def test_its_rows_are_those_of_historical_retrieval(store: Any, past: Past) -> N
 
 def test_only_events_that_were_seen_come_on_top(store: Any, past: Past) -> None:
     moment = begin(store, 0) + timedelta(hours=3)
-    none, one, all_ = (past.state("st-u1", begin(store, 0), moment, seen) for seen in ((), ("st-0-2",), EVERY))
+    none, one, all_ = (past.state("st-u1", begin(store, 0), moment, seen, moment) for seen in ((), ("st-0-2",), EVERY))
     assert (none.known, one.sequence.items, all_.sequence.items) == (False, ("st-i2",), ("st-i1", "st-i2"))
     assert all_.moment_us == microseconds(moment)
-    before = past.state("st-u1", begin(store, 0), begin(store, 0) + timedelta(hours=2), EVERY)
+    before = past.state("st-u1", begin(store, 0), begin(store, 0) + timedelta(hours=2), EVERY, moment)
     assert before.sequence.items == ("st-i1",)
     assert values_of(all_)["today_purchase"] == 1
 
 
-def test_what_was_taken_in_later_is_known(store: Any, past: Past) -> None:
-    """An event is known an hour after its day, by the shop's own markers."""
-    end = begin(store, 1)
-    assert past.came_later("st-u1", before=end, known=end + timedelta(minutes=59))
-    assert not past.came_later("st-u1", before=end, known=end + timedelta(minutes=60))
-    assert not past.came_later("st-u1", before=end - timedelta(days=1), known=end - timedelta(days=1))
-    assert not past.came_later("st-nobody", before=end, known=end)
+def test_rows_are_those_that_were_known(settings: Any, shop_of: Any, event_of: Any) -> None:
+    """Of the first day something is told three days later; the day itself was known an hour after its end."""
+    made, end = shop_of(settings), day_start(START + timedelta(days=1), settings.zone)
+    made.publish(SPAN, [event_of(settings, START, item_id="i1")])
+    made.publish(Span.of_day(START), [event_of(settings, START, 1, item_id="i2", event_id="l")], "l", timedelta(days=3))
+    build(settings, SPAN)
+    with connect(settings) as connection:
+        past = Past(connection, settings, ["u1"], SPAN)
+        late = end + timedelta(days=3)
+        for known, items in (
+            (end, ("i1",)),
+            (late - timedelta(microseconds=1), ("i1",)),
+            (late, ("i1", "i2")),
+        ):
+            state = past.state("u1", end + timedelta(days=1), late, (), known)
+            assert state.sequence.items == items
 
 
 def test_days_that_are_not_closed_are_named(store: Any) -> None:

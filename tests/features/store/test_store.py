@@ -20,7 +20,7 @@ from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
 from features.views import USER_SEQUENCE, views_of
 from features.window_views import USER_WINDOWS, horizon_days
-from infra.errors import FeatureError, ServiceError, SettingsError
+from infra.errors import FeatureError, LakeError, ServiceError, SettingsError
 from infra.lake import read_json, write_json
 from infra.partitions import Span, day_end
 from infra.settings import Settings
@@ -105,6 +105,50 @@ def test_history_knows_only_what_was_known(store: Any) -> None:
     assert [row["sequence_items"] for row in rows[:3]] == [None, None, None]
     assert rows[3]["sequence_items"] == ["st-i1", "st-i2"]
     assert rows[4]["sequence_items"] == ["st-i1", "st-i2", "st-i2"]
+
+
+def test_before_the_history_nothing_was_known(store: Any) -> None:
+    long_ago = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2011, 1, 1, tzinfo=UTC)]
+    moments = pa.array(long_ago, pa.timestamp("us", tz="UTC"))
+    rows = user_rows(store.settings, pa.table({"user_id": ["st-u1", "st-u2"], "event_timestamp": moments})).to_pylist()
+    assert [row["user_id"] for row in rows] == ["st-u1", "st-u2"]
+    assert all(row[name] is None for row in rows for name in row if name not in ("user_id", "event_timestamp"))
+    day = date(1990, 1, 1)
+    _items, columns = item_stats_by_day(store.settings, [day])[day]
+    assert not any(values.any() for values in columns.values())
+
+
+MOMENT = pa.array([datetime(2011, 1, 11, tzinfo=UTC)], pa.timestamp("us", tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"user_id": pa.array([5]), "event_timestamp": MOMENT}, "user_id is a column of int64. Give user_id as texts"),
+        ({"user_id": pa.array([b"st-u1"]), "event_timestamp": MOMENT}, "user_id is a column of binary"),
+        ({"user_id": pa.array([None], pa.string()), "event_timestamp": MOMENT}, "column of string, 1 of them empty"),
+        ({"event_timestamp": MOMENT}, "The moments have no column user_id"),
+        ({"user_id": ["st-u1"]}, "The moments have no column event_timestamp"),
+        (
+            {"user_id": ["st-u1"], "event_timestamp": pa.array([datetime(2011, 1, 11)])},  # noqa: DTZ001
+            "Give event_timestamp as moments with a time zone",
+        ),
+    ],
+)
+def test_moments_of_another_kind_are_refused(store: Any, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(FeatureError, match=said):
+        user_rows(store.settings, pa.table(asked))
+
+
+def test_a_file_of_the_features_that_is_not_whole_is_named(store: Any) -> None:
+    path = store.lake.feature(USER_SEQUENCE, START)
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    try:
+        with pytest.raises(LakeError, match=rf"lake at .* cannot be read: .*{path.name}.*build its day again"):
+            user_rows(store.settings, pa.table({"user_id": ["st-u1"], "event_timestamp": MOMENT}))
+    finally:
+        path.write_bytes(content)
 
 
 def test_windows_expire_by_the_shops_clock(store: Any) -> None:
