@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from features.service import service_name
 from infra.settings import Settings
 from serving.follower import Follower
 from serving.inbox import Inbox
@@ -73,6 +74,7 @@ class Service:
             since=holder.at,
             reason=holder.reason,
             trained_on=meta.data_digest,
+            feature_service=service_name(meta.feature_service_version),
             git_commit=meta.git_commit,
             trouble=self.view.trouble.get("model"),
         )

@@ -1,7 +1,8 @@
-"""The Feast objects, made from ``features.views``: entities, sources, feature views, one service."""
+"""The Feast objects, made from ``features.views``: entities, sources, feature views, services."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from feast.data_format import ParquetFormat
 from feast.types import Array, Float64, Int64, String
 
 from features.events.schema import CATEGORY, ITEM_ID, USER_ID
+from features.service import service_name, service_version
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE, views_of
 from infra.lake import Lake
@@ -25,7 +27,7 @@ _TYPES: Final[dict[str, Any]] = {
 
 
 def definitions(settings: Settings) -> list[Any]:
-    """Everything that the registry holds for these settings: entities, feature views, service."""
+    """Everything that the registry holds for these settings: entities, feature views, services."""
     entities = {
         USER_ID: Entity(
             name=USER_ID, join_keys=[USER_ID], value_type=ValueType.STRING, description="a known user", owner=OWNER
@@ -38,14 +40,26 @@ def definitions(settings: Settings) -> list[Any]:
         ),
     }
     views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]
-    service = FeatureService(
-        name=SERVICE,
-        features=[view for view in views if view.entities == [USER_ID]],
-        description="What models read about a user; items are looked up by their view.",
-        owner=OWNER,
-        tags={"windows": _listed(settings.window_days), "half_lives": _listed(settings.half_life_days)},
-    )
-    return [*entities.values(), *views, service]
+    return [*entities.values(), *views, *services(settings, views)]
+
+
+def services(settings: Settings, views: Sequence[FeatureView]) -> list[FeatureService]:
+    """The service as it is now, and the same under the name of its version, which stays when definitions change."""
+    version = service_version(settings)
+    tags = {
+        "version": version,
+        "windows": _listed(settings.window_days),
+        "half_lives": _listed(settings.half_life_days),
+    }
+    told = {
+        SERVICE: "What models read about a user, as it is defined now; items are looked up by their view.",
+        service_name(version): f"{SERVICE} of one version: which models were trained on it, their tags in MLflow say.",
+    }
+    users = [view for view in views if view.entities == [USER_ID]]
+    return [
+        FeatureService(name=name, features=users, description=description, owner=OWNER, tags=tags)
+        for name, description in told.items()
+    ]
 
 
 def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:

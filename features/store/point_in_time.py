@@ -16,10 +16,12 @@ from features.engine import Connection, Table, default_engine, embedded, table_o
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
+from features.service import service_version
 from features.store.item_stats import ItemStats
 from features.store.repository import open_store
+from features.store.service_versions import service_of
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
-from features.views import SERVICE, views_of
+from features.views import views_of
 from features.window_views import ITEM_WINDOWS
 from infra.errors import FeatureError
 from infra.lake import dated
@@ -48,13 +50,13 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         the rows of ``moments`` in their order.
 
     Raises:
-        FeatureError: nothing is built yet.
+        FeatureError: nothing is built yet, or the registry does not know these definitions.
     """
     _require_built(settings)
     asked = moments.append_column(_ROW, pa.array(np.arange(len(moments)))).to_pandas()
     with default_engine(settings):
         store = open_store(settings)
-        service = store.get_feature_service(SERVICE)
+        service = service_of(store, service_version(settings))
         job = store.get_historical_features(asked, service, filter_by_created_timestamp=True)
         found = job.to_arrow()
     views = [view for view in views_of(settings) if view.entity == USER_ID]

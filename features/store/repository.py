@@ -58,7 +58,10 @@ def open_store(settings: Settings, online_timeout_seconds: float = TIMEOUT_SECON
 
 
 def apply(settings: Settings) -> None:
-    """Bring the registry to ``definitions``: nothing happens when it is there; it keeps what was materialised."""
+    """Bring the registry to ``definitions``: nothing happens when it is there.
+
+    It keeps what was materialised, and the services of earlier versions.
+    """
     store = open_store(settings)
     from features.store.definitions import definitions
 

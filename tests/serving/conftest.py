@@ -22,6 +22,7 @@ from sqlalchemy import Engine, create_engine
 
 from features.bundle import ITEM_TABLE, BundleMeta
 from features.inputs import ATTENTION, CANDIDATE_STATS, CANDIDATE_USER, SCORE, SEQUENCE_ITEM, pair_columns
+from features.service import feature_versions, service_version
 from features.views import views
 from features.vocabulary import Vocabulary
 from features.window_views import ITEM_WINDOWS
@@ -144,6 +145,8 @@ def bundle_meta(settings: Settings, name: str, kind: str = "baseline") -> Bundle
         name=name,
         kind=kind,
         feature_service="interest_v1",
+        feature_service_version=service_version(settings),
+        features=feature_versions(settings),
         sequence_length=settings.sequence_length,
         window_days=settings.window_days,
         half_life_days=settings.half_life_days,
