@@ -12,9 +12,9 @@ from typing import Final
 import pyarrow as pa
 
 from features.events.schema import CATEGORY, ITEM_ID
+from features.live.events import LiveEvents
 from infra.clock import Clock
 from infra.settings import Settings
-from serving.live import LiveEvents
 from serving.metrics import Metrics
 from serving.ports import Holder, ItemStats, Parts
 from serving.rank import candidate_stats, warm

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, create_engine
 
 from features.bundle import ITEM_TABLE, BundleMeta
 from features.inputs import ATTENTION, CANDIDATE_STATS, CANDIDATE_USER, SCORE, SEQUENCE_ITEM, pair_columns
+from features.live.intake import patient_for
 from features.service import feature_versions, service_version
 from features.views import views
 from features.vocabulary import Vocabulary
@@ -30,7 +31,6 @@ from infra.database import engine
 from infra.errors import ServiceError
 from infra.settings import Settings
 from serving.app import create_app
-from serving.connect import patient_for
 from serving.ports import Parts
 from serving.view import View
 
