@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.data_format import ParquetFormat
+from feast import Entity, FeatureService, FeatureView, Field, ValueType
 from feast.types import Array, Float64, Int64, String
 
-from features.events.schema import CATEGORY, ITEM_ID, USER_ID
+from features.events.schema import CATEGORY, INGESTED_AT, ITEM_ID, OCCURRED_AT, USER_ID
 from features.service import service_name, service_version
+from features.store.last_event import COLUMN_OF, last_event_view
+from features.store.sources import parquet_source
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE, views_of
-from infra.lake import Lake
 from infra.settings import Settings
 
 _TYPES: Final[dict[str, Any]] = {
@@ -39,8 +39,8 @@ def definitions(settings: Settings) -> list[Any]:
             name=CATEGORY, join_keys=[CATEGORY], value_type=ValueType.STRING, description="a category", owner=OWNER
         ),
     }
-    views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]
-    return [*entities.values(), *views, *services(settings, views)]
+    views = [feature_view(view, entities[view.entity], settings) for view in views_of(settings)]
+    return [*entities.values(), *views, _last_event(settings, entities[USER_ID]), *services(settings, views)]
 
 
 def services(settings: Settings, views: Sequence[FeatureView]) -> list[FeatureService]:
@@ -62,20 +62,19 @@ def services(settings: Settings, views: Sequence[FeatureView]) -> list[FeatureSe
     ]
 
 
-def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
+def feature_view(view: View, entity: Entity, settings: Settings) -> FeatureView:
     """The view over its daily files."""
     return FeatureView(
         name=view.name,
         entities=[entity],
         ttl=timedelta(days=view.ttl_days) if view.ttl_days else timedelta(0),
         schema=[Field(name=view.entity, dtype=String), *(_field(feature, view.owner) for feature in view.features)],
-        source=FileSource(
-            name=f"{view.name}_files",
-            path=str(lake.feature_folder(view.name) / "*.parquet"),
-            file_format=ParquetFormat(),
-            timestamp_field=EVENT_TIMESTAMP,
-            created_timestamp_column=CREATED_TIMESTAMP,
-            description=f"one file a day: the rows of {view.name} that changed on it",
+        source=parquet_source(
+            settings,
+            f"{view.name}_files",
+            settings.lake.feature_folder(view.name) / "*.parquet",
+            (EVENT_TIMESTAMP, CREATED_TIMESTAMP),
+            f"one file a day: the rows of {view.name} that changed on it",
             owner=view.owner,
         ),
         online=True,
@@ -83,6 +82,18 @@ def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
         owner=view.owner,
         tags={"entity": view.entity},
     )
+
+
+def _last_event(settings: Settings, user: Entity) -> FeatureView:
+    published = parquet_source(
+        settings,
+        "published_events",
+        settings.lake.events_folder / "*" / "*.parquet",
+        (OCCURRED_AT, INGESTED_AT),
+        "the published log: a folder a day",
+        {column: name for name, column in COLUMN_OF.items()},
+    )
+    return last_event_view(user, published)
 
 
 def _field(feature: Feature, owner: str) -> Field:

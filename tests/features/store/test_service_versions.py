@@ -68,6 +68,20 @@ def test_an_earlier_version_still_gives_its_features(store: Any, later: Settings
     assert found.select(expected.column_names).cast(expected.schema).equals(expected)
 
 
+def test_a_feature_that_was_taken_away_is_named(store: Any) -> None:
+    fewer = store.settings.model_copy(update={"window_days": (1,)})
+    apply(fewer)
+    asked = pa.table({"user_id": ["st-u1"], "event_timestamp": pa.array([0], pa.timestamp("us", tz="UTC"))}).to_pandas()
+    try:
+        feast = open_store(fewer)
+        earlier = service_of(feast, service_version(store.settings))
+        assert "view_count_3d" in columns(fewer, earlier.name)
+        with pytest.raises(ValueError, match=r"user_windows .*_3d which the FeatureView doesn't have"):
+            feast.get_historical_features(asked, earlier)
+    finally:
+        apply(store.settings)
+
+
 def test_feasts_own_apply_keeps_earlier_versions(store: Any, later: Settings) -> None:
     command = [sys.executable, "-m", "infra.cli.main", "feast", "apply"]
     environment = child_environment(store.settings)
