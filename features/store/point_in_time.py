@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 import ibis
@@ -12,7 +13,7 @@ import pyarrow as pa
 from ibis import _
 
 from features.catalogue import catalogue
-from features.engine import Connection, Table, default_engine, embedded, table_of
+from features.engine import Connection, Table, default_engine, embedded, retrieved, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
@@ -53,12 +54,12 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         FeatureError: nothing is built yet, or the registry does not know these definitions.
     """
     _require_built(settings)
-    asked = moments.append_column(_ROW, pa.array(np.arange(len(moments)))).to_pandas()
-    with default_engine(settings):
+    asked = moments.append_column(_ROW, pa.array(np.arange(len(moments))))
+    with default_engine(settings) as connection:
         store = open_store(settings)
         service = service_of(store, service_version(settings))
-        job = store.get_historical_features(asked, service, filter_by_created_timestamp=True)
-        found = job.to_arrow()
+        retrieve = partial(store.get_historical_features, features=service, filter_by_created_timestamp=True)
+        found = retrieved(connection, asked, retrieve)
     views = [view for view in views_of(settings) if view.entity == USER_ID]
     columns = [field for view in views for field in view.schema if field.name in view.columns]
     schema = pa.schema([*moments.schema, *columns])
