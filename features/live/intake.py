@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from features.live.events import LiveEvents
 from features.live.inbox import Filed, Inbox
-from features.live.posted import PostedEvent, read_rows
+from features.live.rows import read_rows
 from features.live.take import take
 from infra.database import engine
 from infra.settings import Settings
@@ -31,7 +31,9 @@ def take_in(settings: Settings, rows: Sequence[dict[str, object]]) -> list[Filed
     """
     now = settings.shop_clock().now()
     latest = now + timedelta(seconds=settings.clock_tolerance_seconds)
-    posted: Sequence[PostedEvent] = read_rows(rows, latest, settings.api_batch_events)
+    posted = read_rows(rows, latest, settings.api_batch_events)
+    if not posted:
+        return []
     with _opened(settings) as (inbox, live):
         return take(posted, now, settings.currency, inbox, live)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -14,8 +13,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -24,7 +21,6 @@ from pydantic.config import JsonDict
 
 from features.events.rules import AMOUNT_LIMIT, ID_LENGTH, QUANTITY_LIMIT, RATING_RANGE
 from features.events.schema import EVENT_TYPES, WITHOUT_ITEM
-from infra.errors import DeliveryError
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 TEXT_LENGTH: Final = 10_000
@@ -112,37 +108,3 @@ class PostedEvent(BaseModel):
         if self.item_id is None and self.event_type not in WITHOUT_ITEM:
             raise ValueError(f"item_id is needed by a {self.event_type}")
         return self
-
-
-_ROWS: Final = TypeAdapter(list[PostedEvent])
-_SHOWN: Final = 3
-
-
-def read_rows(rows: Sequence[Mapping[str, object]], latest: datetime, most: int) -> list[PostedEvent]:
-    """Rows by column name as events; every one must be right.
-
-    Args:
-        latest: no event may be later than this.
-        most: how many rows there may be.
-
-    Raises:
-        DeliveryError: names the first rows that are wrong, with the column and the reason.
-    """
-    if len(rows) > most:
-        raise DeliveryError(
-            f"{len(rows)} events are more than the {most} that are taken at once (api_batch_events); none was stored.",
-            "Send them in parts, or deliver a file with 'penchant ingest'.",
-        )
-    try:
-        return _ROWS.validate_python(rows, context={"latest": latest})
-    except ValidationError as error:
-        errors = error.errors(include_input=False, include_url=False)
-        said = "; ".join(_wrong(one["loc"], one) for one in errors[:_SHOWN])
-        more = f" (and {len(errors) - _SHOWN} more)" if len(errors) > _SHOWN else ""
-        raise DeliveryError(f"No event was stored: {said}{more}.", "Mend these rows, and send all again.") from error
-
-
-def _wrong(place: Sequence[str | int], error: Mapping[str, Any]) -> str:
-    # a ValueError of our own is said as it is, without pydantic's "Value error, "
-    reason = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
-    return f"row {place[0]}{''.join(f', {part}' for part in place[1:])}: {reason}"

@@ -31,7 +31,8 @@ class PushingStore(FeatureStore):  # type: ignore[misc] # Feast ships no types
         transform_on_write: bool = True,
     ) -> None:
         """Take the rows of ``df`` in, all or none: durable in the inbox, known to the next answer, in the lake after
-        the next ingest, whatever ``to`` says. Other sources are Feast's affair.
+        the next ingest, whatever ``to`` says. What has an ``event_id`` can be pushed again: it counts once. Other
+        sources are Feast's affair.
 
         Args:
             df: an event a row, columns as ``POST /v1/events`` names them; what is missing or null was not said.

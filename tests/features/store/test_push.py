@@ -128,6 +128,11 @@ def test_one_bad_row_and_nothing_is_stored(mall: Settings, database: Engine, row
     assert stored(database) == []
 
 
+def test_a_frame_without_rows_stores_nothing(mall: Settings, database: Engine) -> None:
+    open_store(mall).push(EVENTS, frame({}).head(0))
+    assert stored(database) == []
+
+
 def test_an_id_of_another_event_and_nothing_is_stored(mall: Settings, database: Engine) -> None:
     store = open_store(mall)
     store.push(EVENTS, frame({}))
