@@ -47,7 +47,8 @@ class BundleMeta(BaseModel):
 
     Attributes:
         name: of the model or baseline, such as ``dien`` or ``buy-again``.
-        feature_service: the Feast feature service whose columns it reads.
+        feature_service, feature_service_version: the Feast feature service whose columns it reads.
+        features: the columns that there were, each with the digest of its definition (``features.service``).
         sequence_length, history_items: events and items of a state that it was trained with.
         window_days, half_life_days: in days, in the order of the input columns.
         data_digest, snapshot_id: the training set, by content.
@@ -60,6 +61,8 @@ class BundleMeta(BaseModel):
     name: str
     kind: Literal["baseline", "model"]
     feature_service: str
+    feature_service_version: str
+    features: dict[str, str]
     sequence_length: int
     window_days: tuple[int, ...]
     half_life_days: tuple[int, ...]

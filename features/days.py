@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
 from features.knowledge import Knowledge, told_at
+from features.service import service_version
 from features.views import views_of
 from infra.errors import FeatureError
 from infra.lake import DAILY, Lake, dated, known_since, read_json, write_json
@@ -17,13 +16,6 @@ from infra.settings import Settings
 
 _SHOWN: Final = 10
 _READ: Final = ("rows", "digest", "closed_at", "known_at", "known", "deliveries")
-#: Settings that features follow.
-_FOLLOWED: Final = (
-    *("timezone", "session_minutes", "tie_backwards", "basket_items", "segments"),
-    *("sequence_length", "history_items"),
-)
-#: Raised when features are computed otherwise than before: every day is built again then.
-COMPUTED: Final = 2
 
 
 def built_days(settings: Settings) -> list[date]:
@@ -71,7 +63,7 @@ def version(settings: Settings, day: date) -> dict[str, Any]:
     by which definitions. In which files the rows lie does not matter.
     """
     partition = read_json(settings.lake.partition(day))
-    return {**{name: partition.get(name) for name in _READ}, "definitions": _definitions(settings)}
+    return {**{name: partition.get(name) for name in _READ}, "definitions": service_version(settings)}
 
 
 def mark_built(settings: Settings, versions: Mapping[date, Mapping[str, Any]]) -> None:
@@ -115,15 +107,6 @@ def _with_dailies(settings: Settings) -> list[date]:
 def _built(lake: Lake, day: date) -> dict[str, Any] | None:
     path = lake.built(day)
     return dict(read_json(path)) if path.exists() else None
-
-
-def _definitions(settings: Settings) -> str:
-    """A digest of how features are computed: the views with their lengths, and the settings that they follow."""
-    views = [
-        (view.name, [(one.name, one.kind, one.description) for one in view.features]) for view in views_of(settings)
-    ]
-    followed = [str(getattr(settings, name)) for name in _FOLLOWED]
-    return hashlib.sha256(json.dumps([COMPUTED, views, followed]).encode()).hexdigest()
 
 
 def require_closed(settings: Settings, span: Span) -> None:

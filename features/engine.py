@@ -6,7 +6,7 @@ from Python are registered (``table_of``), never memtables, so that an expressio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import Any, Final
@@ -35,14 +35,23 @@ def connect(settings: Settings) -> AbstractContextManager[Connection]:
     """
     if settings.engine == "duckdb":
         return embedded(settings)
-    if find_spec("pyspark") is None:
+    require_spark(settings)
+    from features.engines.spark import connected
+
+    return connected(settings)
+
+
+def require_spark(settings: Settings) -> None:
+    """Hold that Spark is installed where the settings name it.
+
+    Raises:
+        MachineError: it is not.
+    """
+    if settings.engine == "spark" and find_spec("pyspark") is None:
         raise MachineError(
             "The setting engine is spark, and pyspark is not installed.",
             "Install it with 'uv sync --extra spark', or set engine (PENCHANT_ENGINE) to duckdb.",
         )
-    from features.engines.spark import connected
-
-    return connected(settings)
 
 
 def embedded(settings: Settings) -> AbstractContextManager[Connection]:
@@ -52,9 +61,12 @@ def embedded(settings: Settings) -> AbstractContextManager[Connection]:
 
 @contextmanager
 def default_engine(settings: Settings) -> Iterator[Connection]:
-    """``embedded``, and Ibis' default for as long: Feast takes that one, which else knows no limits."""
+    """``connect``, and Ibis' default for as long: Feast on DuckDB takes that one, which else knows no limits.
+
+    Feast on Spark takes the Spark that runs.
+    """
     before = ibis.options.default_backend
-    with embedded(settings) as connection:
+    with connect(settings) as connection:
         ibis.set_backend(connection)
         try:
             yield connection
@@ -75,6 +87,17 @@ def stored(connection: Connection, expression: Table) -> Table:
 def batches(connection: Connection, expression: Table) -> Iterator[pa.RecordBatch]:
     """Stream the rows of ``expression``, in its order; it must not hold memtables."""
     yield from connection.streamed(expression)
+
+
+def retrieved(connection: Connection, asked: pa.Table, retrieve: Callable[[Any], Any]) -> pa.Table:
+    """The rows of a historical retrieval of Feast on the engine of ``connection``, in any order.
+
+    Args:
+        asked: entities and moments.
+        retrieve: makes Feast's job from them, as Feast takes them.
+    """
+    found: pa.Table = connection.retrieved(retrieve(connection.asked(asked)))
+    return found
 
 
 def micros(moment: Column) -> Column:

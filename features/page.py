@@ -16,7 +16,8 @@ _HEAD: Final = """# Features
 Made by `penchant features`, from `features/views.py` and `features/window_views.py`: change it there
 ([how](add-a-feature.md)). T is the end of the last closed day in the
 shop's time zone. A row is written when its content changes; between rows a reader takes the last one. Without a row,
-and after its time to live, counts are zero and lists are empty.
+and after its time to live, counts are zero and lists are empty. Beside these views Feast has `user_last_event`, what a
+user did last (`features/store/last_event.py`).
 """
 _LENGTH: Final = re.compile(r"_\d+d$")
 

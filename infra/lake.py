@@ -76,8 +76,12 @@ class Lake:
     def staging(self, delivery_id: str) -> Path:
         return self.stagings / delivery_id
 
+    @property
+    def events_folder(self) -> Path:
+        return self.root / "events"
+
     def events_day(self, day: date) -> Path:
-        return self.root / "events" / f"dt={day}"
+        return self.events_folder / f"dt={day}"
 
     def days_with_events(self) -> list[date]:
         """Days that have a folder of events, closed or not, in order."""

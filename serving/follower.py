@@ -12,13 +12,13 @@ from typing import Final
 import pyarrow as pa
 
 from features.events.schema import CATEGORY, ITEM_ID
+from features.live.events import LiveEvents
 from infra.clock import Clock
-from infra.errors import RegistryError
 from infra.settings import Settings
-from serving.live import LiveEvents
 from serving.metrics import Metrics
-from serving.ports import Holder, ItemStats, Parts, Ranker
+from serving.ports import Holder, ItemStats, Parts
 from serving.rank import candidate_stats, warm
+from serving.same_features import require_same_features
 from serving.shelf import Shelf
 from serving.view import Served, View
 
@@ -86,7 +86,7 @@ class Follower:
     def _load(self, holder: Holder, trouble: dict[str, str]) -> Served | None:
         try:
             bundle = self._parts.load(self._parts.registry.download(holder.version))
-            self._require_same_features(bundle)
+            require_same_features(bundle.meta, self._settings)
             warm(bundle, self._settings.api_candidates)
         except Exception as error:  # whatever a bundle does wrong, what serves goes on serving
             self._failed = (holder.id, time.monotonic() + PATIENCE * self._settings.api_poll_seconds)
@@ -98,15 +98,6 @@ class Follower:
         self._metrics.serves(bundle.meta.name, holder.version, bundle.meta.kind)
         logger.info("serving %s, version %d", bundle.meta.name, holder.version)
         return Served(holder, bundle)
-
-    def _require_same_features(self, bundle: Ranker) -> None:
-        meta, settings = bundle.meta, self._settings
-        if (meta.window_days, meta.half_life_days) != (settings.window_days, settings.half_life_days):
-            raise RegistryError(
-                f"it reads windows of {meta.window_days} and half-lives of {meta.half_life_days} days, and the store "
-                f"holds {settings.window_days} and {settings.half_life_days}.",
-                "Train again, or set window_days and half_life_days back.",
-            )
 
     def _as_of(self, trouble: dict[str, str]) -> datetime | None:
         try:

@@ -56,5 +56,8 @@ class Metrics:
         self._serving = (name, str(version), kind)
         self.bundle.labels(*self._serving).set(1)
 
+    def live_read(self, source: str) -> None:
+        self.live_reads.labels(source).inc()
+
     def render(self) -> bytes:
         return generate_latest(self.registry)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from serving.inbox import Inbox
-from serving.live import LiveEvents
+from features.live.events import LiveEvents
+from features.live.inbox import Inbox
 from serving.problems import RETRY_AFTER, Problem
 from serving.schemas import Readiness
 from serving.view import View

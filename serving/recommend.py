@@ -10,10 +10,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from features.live.events import LiveEvents
 from features.state import UserState, from_row
 from infra.settings import Settings
 from serving.explain import Explainer
-from serving.live import LiveEvents
 from serving.metrics import Metrics
 from serving.ports import Store
 from serving.rank import Ranked, rank

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
+from features.live.posted import Identifier
 from serving import metrics
-from serving.posted import Identifier, body_schema, read_events
+from serving.posted import body_schema, read_events
 from serving.problems import MEDIA_TYPE, Problem, ProblemDocument
 from serving.schemas import Health, Interest, Readiness, Recommendations, ServingModel, Taken
 from serving.service import Service

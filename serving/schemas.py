@@ -125,6 +125,7 @@ class ServingModel(ServedModel):
     since: datetime
     reason: str
     trained_on: str = Field(description="digest of the training set")
+    feature_service: str = Field(description="Feast's name for the version of the features that it was trained on")
     git_commit: str
     trouble: str | None = Field(description="why the ledger's latest choice is not what serves, if so")
 

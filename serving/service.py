@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from features.live.events import LiveEvents
+from features.live.inbox import Inbox
+from features.live.posted import PostedEvent
+from features.service import service_name
 from infra.settings import Settings
 from serving.follower import Follower
-from serving.inbox import Inbox
 from serving.interest import interest_of
-from serving.live import LiveEvents
 from serving.metrics import Metrics
 from serving.ports import Parts
-from serving.posted import PostedEvent
 from serving.problems import Problem, unavailable
 from serving.readiness import readiness
 from serving.recommend import Recommender
 from serving.samples import Samples
 from serving.schemas import Interest, Readiness, Recommendations, ServingModel, Taken
 from serving.state import state_of
-from serving.take import take
+from serving.take import take_posted
 from serving.view import View
 
 
@@ -32,7 +33,7 @@ class Service:
         self._metrics = metrics
         self._parts = parts
         self._inbox = Inbox(parts.database)
-        self._live = LiveEvents(parts.valkey, self._inbox, settings.live_events, metrics)
+        self._live = LiveEvents(parts.valkey, self._inbox, settings.live_events, metrics.live_read)
         self._samples = Samples(parts.database, settings, metrics)
         self._recommender = Recommender(parts.store, self._live, settings, metrics, self._samples)
         self.follower = Follower(parts, self._live, settings, self.clock, metrics)
@@ -59,7 +60,7 @@ class Service:
         return interest_of(known, view.shelf)
 
     def take(self, posted: Sequence[PostedEvent]) -> Taken:
-        return take(posted, self.clock.now(), self.settings.currency, self._inbox, self._live, self._metrics)
+        return take_posted(posted, self.clock.now(), self.settings.currency, self._inbox, self._live, self._metrics)
 
     def model(self) -> ServingModel:
         served = self.view.served
@@ -73,6 +74,7 @@ class Service:
             since=holder.at,
             reason=holder.reason,
             trained_on=meta.data_digest,
+            feature_service=service_name(meta.feature_service_version),
             git_commit=meta.git_commit,
             trouble=self.view.trouble.get("model"),
         )

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from features.advance import advance
+from features.live.events import LiveEvents
 from features.state import UserState, from_row
 from infra.moments import microseconds, moment_of
 from infra.partitions import day_end, day_of
 from infra.settings import Settings
-from serving.live import LiveEvents
 from serving.ports import Store
 from serving.view import View
 

@@ -32,7 +32,7 @@ def log_bundle(mlflow: Any, folder: Path) -> None:
         signature=signature(meta),
         input_example=example(meta),
         pip_requirements=[f"{name}=={versions[name]}" for name in NEEDED],
-        metadata={"bundle": meta.model_dump(mode="json")},
+        metadata={"bundle": meta.model_dump(mode="json", exclude={"features"})},
     )
 
 

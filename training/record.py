@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from features.bundle import BundleMeta
+from features.service import service_name
 from features.state import UserState
+from features.store.keys import PROJECT as PROJECT_NAME
 from infra.settings import PROJECT, Settings
 from training.calibration import calibration
 from training.dataset import Dataset, Rows
@@ -113,9 +115,19 @@ class Recorder:
         return {
             "data_digest": self.snapshot.digest,
             "snapshot_id": self.snapshot.id,
-            "feature_service": self.snapshot.meta["feature_service"],
+            **self._features(),
             "git_commit": self.commit.removesuffix("-dirty"),
             "git_dirty": str(self.commit.endswith("-dirty")).lower(),
+        }
+
+    def _features(self) -> dict[str, str]:
+        """Which features it was trained on, also under the names by which Feast looks for them."""
+        service, version = (self.snapshot.meta[name] for name in ("feature_service", "feature_service_version"))
+        return {
+            "feature_service": service,
+            "feature_service_version": version,
+            "feast.project": PROJECT_NAME,
+            "feast.feature_service": service_name(version),
         }
 
     def _data(self) -> None:
@@ -123,7 +135,8 @@ class Recorder:
         from mlflow.data.meta_dataset import MetaDataset
 
         snapshot = self.snapshot
-        source = CodeDatasetSource({"snapshot": snapshot.id, "path": str(snapshot.path), "sha256": snapshot.digest})
+        told = {"snapshot": snapshot.id, "path": str(snapshot.path), "sha256": snapshot.digest}
+        source = CodeDatasetSource({**told, **self._features()})
         dataset = MetaDataset(source, name=snapshot.id, digest=snapshot.digest[:_LONGEST_DIGEST])
         self.mlflow.log_input(dataset, context="training")
         days = {f"days_{name}": "..".join(span) for name, span in snapshot.meta["splits"].items()}
@@ -136,6 +149,8 @@ class Recorder:
             name=name,
             kind=kind,
             feature_service=meta["feature_service"],
+            feature_service_version=meta["feature_service_version"],
+            features=meta["features"],
             sequence_length=self.dataset.sequence_length,
             window_days=self.snapshot.window_days,
             half_life_days=self.snapshot.half_life_days,

@@ -29,6 +29,7 @@ from features import state_table
 from features.bundle import ITEM_TABLE
 from features.events.schema import CATEGORY, ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
+from features.service import feature_versions, service_version
 from features.state import UserState
 from features.views import SERVICE
 from features.vocabulary import Vocabulary
@@ -146,6 +147,8 @@ def _meta(settings: Settings, splits: Splits, tables: dict[str, pa.Table]) -> di
         "through": str(through),
         "splits": {name: [str(splits.span(name).start), str(splits.span(name).end)] for name in SPLITS},
         "feature_service": SERVICE,
+        "feature_service_version": service_version(settings),
+        "features": feature_versions(settings),
         "window_days": settings.window_days,
         "half_life_days": settings.half_life_days,
         "sequence_length": settings.sequence_length,

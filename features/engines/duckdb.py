@@ -23,7 +23,7 @@ _BATCH_ROWS: Final = 50_000
 
 
 class DuckDB(Backend):  # type: ignore[misc] # Ibis ships no types
-    """Ibis' DuckDB, and the three things that ``features.engine`` asks of an engine."""
+    """Ibis' DuckDB, and what ``features.engine`` asks of an engine."""
 
     def taken(self, content: pa.Table) -> Any:
         return self.kept(ibis.memtable(content))
@@ -33,6 +33,12 @@ class DuckDB(Backend):  # type: ignore[misc] # Ibis ships no types
 
     def streamed(self, expression: Any) -> Iterator[pa.RecordBatch]:
         yield from self.con.sql(self.compile(expression)).to_arrow_reader(_BATCH_ROWS)
+
+    def asked(self, content: pa.Table) -> Any:
+        return content.to_pandas()
+
+    def retrieved(self, job: Any) -> pa.Table:
+        return job.to_arrow()
 
 
 @contextmanager

@@ -25,11 +25,15 @@ from infra.settings import Settings
 from infra.spill import spilling
 
 _BATCH_ROWS: Final = 50_000
+_BY_ARROW: Final = {
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
+}
 _MOMENT: Final = ibis.dtype("timestamp('UTC')")
 
 
 class Spark(Backend):  # type: ignore[misc] # Ibis ships no types
-    """Ibis' Spark, and the three things that ``features.engine`` asks of an engine."""
+    """Ibis' Spark, and what ``features.engine`` asks of an engine."""
 
     compiler = SparkCompiler()
 
@@ -51,6 +55,18 @@ class Spark(Backend):  # type: ignore[misc] # Ibis ships no types
         for path in sorted(folder.glob("part-*.parquet")):
             yield from pq.ParquetFile(path).iter_batches(_BATCH_ROWS)
         shutil.rmtree(folder)
+
+    def asked(self, content: pa.Table) -> Any:
+        """A frame of pandas: of one of Spark's own Feast would read the moments in this machine's time zone."""
+        for name, value in _BY_ARROW.items():  # else Python would have to run on every node
+            self._session.conf.set(name, value)
+        return content.to_pandas()
+
+    def retrieved(self, job: Any) -> pa.Table:
+        """Feast itself would go through pandas, which makes floats of integers with nulls."""
+        folder = self._spill / ibis.util.gen_name("penchant")
+        job.to_spark_df().write.parquet(_uri(folder))
+        return pq.read_table(folder)
 
     def read_parquet(self, paths: Sequence[str], /, *, hive_partitioning: bool = False) -> Any:
         """As DuckDB's: files by name, with a column for every ``name=value`` folder if that is asked for."""

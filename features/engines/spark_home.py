@@ -39,9 +39,7 @@ def environment(settings: Settings, spill: Path) -> Iterator[None]:
     Raises:
         MachineError: there is no Java that it runs on.
     """
-    wanted = {"JAVA_HOME": str(java_home(spill)), "SPARK_HOME": os.environ.get("SPARK_HOME") or str(_home(spill))}
-    if settings.spark_master.startswith("local"):  # whatever this machine calls itself
-        wanted["SPARK_LOCAL_IP"] = os.environ.get("SPARK_LOCAL_IP") or "127.0.0.1"
+    wanted = variables(settings, spill)
     before = {name: os.environ.pop(name) for name in wanted if name in os.environ}
     os.environ.update(wanted)
     try:
@@ -50,6 +48,18 @@ def environment(settings: Settings, spill: Path) -> Iterator[None]:
         for name in wanted:
             del os.environ[name]
         os.environ.update(before)
+
+
+def variables(settings: Settings, spill: Path) -> dict[str, str]:
+    """The variables that Spark is started with; what they name lies below ``spill``, where Penchant brings it.
+
+    Raises:
+        MachineError: there is no Java that it runs on.
+    """
+    wanted = {"JAVA_HOME": str(java_home(spill)), "SPARK_HOME": os.environ.get("SPARK_HOME") or str(_home(spill))}
+    if settings.spark_master.startswith("local"):  # whatever this machine calls itself
+        wanted["SPARK_LOCAL_IP"] = os.environ.get("SPARK_LOCAL_IP") or "127.0.0.1"
+    return wanted
 
 
 def java_home(spill: Path) -> Path:

@@ -1,19 +1,21 @@
-"""The Feast objects, made from ``features.views``: entities, sources, feature views, one service."""
+"""The Feast objects, made from ``features.views``: entities, sources, feature views, services."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.data_format import ParquetFormat
+from feast import Entity, FeatureService, FeatureView, Field, ValueType
 from feast.types import Array, Float64, Int64, String
 
-from features.events.schema import CATEGORY, ITEM_ID, USER_ID
+from features.events.schema import CATEGORY, INGESTED_AT, ITEM_ID, OCCURRED_AT, USER_ID
+from features.service import service_name, service_version
+from features.store.last_event import COLUMN_OF, last_event_view
+from features.store.sources import parquet_source
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE, views_of
 from features.window_views import SEGMENT
-from infra.lake import Lake
 from infra.settings import Settings
 
 _TYPES: Final[dict[str, Any]] = {
@@ -26,7 +28,7 @@ _TYPES: Final[dict[str, Any]] = {
 
 
 def definitions(settings: Settings) -> list[Any]:
-    """Everything that the registry holds for these settings: entities, feature views, service."""
+    """Everything that the registry holds for these settings: entities, feature views, services."""
     entities = {
         USER_ID: Entity(
             name=USER_ID, join_keys=[USER_ID], value_type=ValueType.STRING, description="a known user", owner=OWNER
@@ -41,31 +43,42 @@ def definitions(settings: Settings) -> list[Any]:
             name=SEGMENT, join_keys=[SEGMENT], value_type=ValueType.STRING, description="country=Norway", owner=OWNER
         ),
     }
-    views = [feature_view(view, entities[view.entity], settings.lake) for view in views_of(settings)]
-    service = FeatureService(
-        name=SERVICE,
-        features=[view for view in views if view.entities == [USER_ID]],
-        description="What models read about a user; items are looked up by their view.",
-        owner=OWNER,
-        tags={"windows": _listed(settings.window_days), "half_lives": _listed(settings.half_life_days)},
-    )
-    return [*entities.values(), *views, service]
+    views = [feature_view(view, entities[view.entity], settings) for view in views_of(settings)]
+    return [*entities.values(), *views, _last_event(settings, entities[USER_ID]), *services(settings, views)]
 
 
-def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
+def services(settings: Settings, views: Sequence[FeatureView]) -> list[FeatureService]:
+    """The service as it is now, and the same under the name of its version, which stays when definitions change."""
+    version = service_version(settings)
+    tags = {
+        "version": version,
+        "windows": _listed(settings.window_days),
+        "half_lives": _listed(settings.half_life_days),
+    }
+    told = {
+        SERVICE: "What models read about a user, as it is defined now; items are looked up by their view.",
+        service_name(version): f"{SERVICE} of one version: which models were trained on it, their tags in MLflow say.",
+    }
+    users = [view for view in views if view.entities == [USER_ID]]
+    return [
+        FeatureService(name=name, features=users, description=description, owner=OWNER, tags=tags)
+        for name, description in told.items()
+    ]
+
+
+def feature_view(view: View, entity: Entity, settings: Settings) -> FeatureView:
     """The view over its daily files."""
     return FeatureView(
         name=view.name,
         entities=[entity],
         ttl=timedelta(days=view.ttl_days) if view.ttl_days else timedelta(0),
         schema=[Field(name=view.entity, dtype=String), *(_field(feature, view.owner) for feature in view.features)],
-        source=FileSource(
-            name=f"{view.name}_files",
-            path=str(lake.feature_folder(view.name) / "*.parquet"),
-            file_format=ParquetFormat(),
-            timestamp_field=EVENT_TIMESTAMP,
-            created_timestamp_column=CREATED_TIMESTAMP,
-            description=f"one file a day: the rows of {view.name} that changed on it",
+        source=parquet_source(
+            settings,
+            f"{view.name}_files",
+            settings.lake.feature_folder(view.name) / "*.parquet",
+            (EVENT_TIMESTAMP, CREATED_TIMESTAMP),
+            f"one file a day: the rows of {view.name} that changed on it",
             owner=view.owner,
         ),
         online=True,
@@ -73,6 +86,18 @@ def feature_view(view: View, entity: Entity, lake: Lake) -> FeatureView:
         owner=view.owner,
         tags={"entity": view.entity},
     )
+
+
+def _last_event(settings: Settings, user: Entity) -> FeatureView:
+    published = parquet_source(
+        settings,
+        "published_events",
+        settings.lake.events_folder / "*" / "*.parquet",
+        (OCCURRED_AT, INGESTED_AT),
+        "the published log: a folder a day",
+        {column: name for name, column in COLUMN_OF.items()},
+    )
+    return last_event_view(user, published)
 
 
 def _field(feature: Feature, owner: str) -> Field:

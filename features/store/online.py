@@ -19,6 +19,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from features.store.encode import encoded, timestamps
 from features.store.exchange import count, exchange, word
 from features.store.keys import entity_key, key_prefix, view_fields
+from features.store.online_events import LastEvents
 
 #: How Feast's configuration names the store; the class of its configuration must lie beside it.
 TYPE: Final = "features.store.online.ValkeyOnlineStore"
@@ -28,9 +29,11 @@ class ValkeyOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
     """Everything that Feast's own store on Redis can be told."""
 
     type: Literal["features.store.online.ValkeyOnlineStore"] = TYPE
+    #: Of the database with the inbox, which the last events are read from.
+    inbox_address: str
 
 
-class ValkeyOnlineStore(RedisOnlineStore):  # type: ignore[misc]
+class ValkeyOnlineStore(LastEvents, RedisOnlineStore):  # type: ignore[misc]
     """The online store of ``features.store.repository.open_store``."""
 
     def write_arrow(self, config: RepoConfig, view: FeatureView, batches: Iterable[pa.RecordBatch]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 import ibis
@@ -12,15 +13,17 @@ import pyarrow as pa
 from ibis import _
 
 from features.catalogue import catalogue
-from features.engine import Connection, Table, default_engine, embedded, table_of
+from features.engine import Connection, Table, default_engine, embedded, retrieved, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.files import read_files
 from features.inputs import stat_columns
+from features.service import service_version
 from features.store.asked import require_moments
 from features.store.item_stats import ItemStats
 from features.store.repository import open_store
+from features.store.service_versions import service_of
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, View
-from features.views import SERVICE, views_of
+from features.views import views_of
 from features.window_views import ITEM_WINDOWS
 from infra.errors import FeatureError
 from infra.lake import dated
@@ -49,17 +52,18 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         the rows of ``moments`` in their order.
 
     Raises:
-        FeatureError: nothing is built yet, or ``moments`` is another table.
+        FeatureError: nothing is built yet, ``moments`` is another table, or the registry does not know these
+            definitions.
         LakeError: a feature file is gone, not whole, or lacks columns.
     """
     require_moments(moments)
     _require_built(settings)
-    asked = moments.append_column(_ROW, pa.array(np.arange(len(moments)))).to_pandas()
-    with default_engine(settings):
+    asked = moments.append_column(_ROW, pa.array(np.arange(len(moments))))
+    with default_engine(settings) as connection:
         store = open_store(settings)
-        service = store.get_feature_service(SERVICE)
-        job = store.get_historical_features(asked, service, filter_by_created_timestamp=True)
-        found = job.to_arrow()
+        service = service_of(store, service_version(settings))
+        retrieve = partial(store.get_historical_features, features=service, filter_by_created_timestamp=True)
+        found = retrieved(connection, asked, retrieve)
     views = [view for view in views_of(settings) if view.entity == USER_ID]
     columns = [field for view in views for field in view.schema if field.name in view.columns]
     schema = pa.schema([*moments.schema, *columns])

@@ -96,7 +96,8 @@ def plain(settings: Any, span: Any) -> None:
 
     apply(settings)
     config = open_store(settings).config.model_copy()
-    config.online_config = {**config.online_config, "type": "redis"}
+    feasts = {name: value for name, value in config.online_config.items() if name != "inbox_address"}
+    config.online_config = {**feasts, "type": "redis"}
     config._online_store = None
     ends = [day_end(day, settings.zone) for day in span.days()]
     with default_engine(settings), redirect_stdout(io.StringIO()):

@@ -22,6 +22,8 @@ from sqlalchemy import Engine, create_engine
 
 from features.bundle import ITEM_TABLE, BundleMeta
 from features.inputs import ATTENTION, CANDIDATE_STATS, CANDIDATE_USER, SCORE, SEQUENCE_ITEM, pair_columns
+from features.live.intake import patient_for
+from features.service import feature_versions, service_version
 from features.views import views
 from features.vocabulary import Vocabulary
 from features.window_views import ITEM_WINDOWS
@@ -29,7 +31,6 @@ from infra.database import engine
 from infra.errors import ServiceError
 from infra.settings import Settings
 from serving.app import create_app
-from serving.connect import patient_for
 from serving.ports import Parts
 from serving.view import View
 
@@ -144,6 +145,8 @@ def bundle_meta(settings: Settings, name: str, kind: str = "baseline") -> Bundle
         name=name,
         kind=kind,
         feature_service="interest_v1",
+        feature_service_version=service_version(settings),
+        features=feature_versions(settings),
         sequence_length=settings.sequence_length,
         window_days=settings.window_days,
         half_life_days=settings.half_life_days,

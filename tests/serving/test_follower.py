@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from features.service import service_name, service_version
+
 pytestmark = pytest.mark.integration
 
 
@@ -66,6 +68,19 @@ def test_a_bundle_of_other_windows_is_refused(client, shop, seat, ranker_of, api
     shop.registry.seat = seat(2, 2)
     eventually(lambda: client.get("/v1/model").json()["trouble"])
     assert "it reads windows of (1, 14)" in client.get("/v1/model").json()["trouble"]
+
+
+def test_a_bundle_that_was_trained_on_other_features_is_refused(
+    client, shop, seat, ranker_of, api_settings, eventually
+):
+    other = api_settings.model_copy(update={"session_minutes": api_settings.session_minutes + 1})
+    shop.registry.rankers[2] = ranker_of(settings=other)
+    shop.registry.seat = seat(2, 2)
+    eventually(lambda: client.get("/v1/model").json()["trouble"])
+    model = client.get("/v1/model").json()
+    assert (model["version"], model["feature_service"]) == (1, service_name(service_version(api_settings)))
+    assert f"it was trained on {service_name(service_version(other))}, and the store serves" in model["trouble"]
+    assert "defined otherwise (user_windows:" in model["trouble"]
 
 
 def test_a_model_that_cannot_rank_is_not_seated(client, shop, seat, ranker_of, eventually):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from serving.posted import PostedEvent
+from features.live.posted import PostedEvent
 
 pytestmark = pytest.mark.integration
 

@@ -89,6 +89,7 @@ def seat(settings):
     """Version 1 where the registry keeps what it fetched, and the ledger's entry for it."""
     from features.bundle import BundleMeta
     from features.catalogue import catalogue
+    from features.service import feature_versions, service_version
     from features.vocabulary import Vocabulary
     from infra.database import engine
     from training.baselines import buy_again
@@ -100,6 +101,8 @@ def seat(settings):
         name="buy-again",
         kind="baseline",
         feature_service="interest_v1",
+        feature_service_version=service_version(settings),
+        features=feature_versions(settings),
         sequence_length=settings.sequence_length,
         window_days=settings.window_days,
         half_life_days=settings.half_life_days,

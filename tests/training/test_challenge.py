@@ -26,6 +26,8 @@ def old(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         name="recent-popular",
         kind="baseline",
         feature_service="interest_v1",
+        feature_service_version="v",
+        features={},
         sequence_length=5,
         window_days=snapshot.window_days,
         half_life_days=snapshot.half_life_days,

@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from features.bundle import Bundle
+from features.service import service_name, service_version
 from infra.database import server_url
 from infra.errors import ServiceError, TrainingError
 from infra.evaluations import load_evaluation
@@ -94,7 +95,9 @@ def test_the_best_baseline_and_the_model_are_registered(trained: TrainResult, re
     assert max((name for name in values if name != "dien"), key=lambda name: values[name]) == trained.baseline
 
 
-def test_the_run_can_be_read_and_made_again(trained: TrainResult, shop: Settings, snapshot: Snapshot) -> None:
+def test_the_run_can_be_read_and_made_again(
+    trained: TrainResult, shop: Settings, snapshot: Snapshot, registry: Registry
+) -> None:
     mlflow = client(shop)
     run = mlflow.get_run(trained.run_id)
 
@@ -106,6 +109,12 @@ def test_the_run_can_be_read_and_made_again(trained: TrainResult, shop: Settings
         tags
     )
     assert tags["data_digest"] == trained.data_digest
+    source = json.loads(run.inputs.dataset_inputs[0].dataset.source)
+    assert source["tags"]["feature_service_version"] == service_version(shop)
+    model = registry.versions.get(trained.version)
+    for told in (tags, model.tags):
+        assert (told["feature_service"], told["feature_service_version"]) == ("interest_v1", service_version(shop))
+        assert told["feast.feature_service"] == service_name(service_version(shop))
     assert parameters["days_fresh"] == str(snapshot.splits.fresh)
     assert parameters["model.item_width"] == "4"
     for name in ("epoch_loss", "epoch_auxiliary_loss", "epoch_validation_ndcg_10"):

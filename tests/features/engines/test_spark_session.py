@@ -11,7 +11,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from features.engine import Connection, connect, default_engine, stored, table_of
+from features.engine import Connection, connect, stored, table_of
 from features.engines.spark_session import options
 from infra.errors import MachineError, ServiceError, SettingsError
 from infra.settings import Settings
@@ -63,11 +63,6 @@ def test_an_option_that_the_features_rest_on_is_refused(settings: Settings, tmp_
 def test_a_home_that_spark_would_misread_is_refused(settings: Settings, tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="Choose another home"):
         options(settings, tmp_path / name)
-
-
-def test_feast_keeps_its_duckdb(settings: Settings) -> None:
-    with default_engine(settings) as connection:
-        assert connection.name == "duckdb"
 
 
 @pytest.mark.thorough

@@ -16,6 +16,8 @@ import pytest
 
 from features.build import build
 from features.store import repository
+from features.store.configuration import feast_environment
+from features.store.keys import PROJECT
 from features.store.lookup import Lookup
 from features.store.materialise import materialise
 from features.views import views_of
@@ -46,13 +48,14 @@ def feast(store: Any) -> Feast:
 
 
 def intervals(store: Any) -> dict[str, Any]:
-    views = repository.open_store(store.settings).list_feature_views()
+    feast = repository.open_store(store.settings)
+    views = [feast.get_feature_view(view.name) for view in views_of(store.settings)]
     return {view.name: list(view.materialization_intervals) for view in views}
 
 
 def test_its_configuration_is_the_stores_own(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = repository.open_store(store.settings).config.model_dump(exclude={"repo_path"})
-    for name, value in repository.feast_environment(store.settings).items():
+    for name, value in feast_environment(store.settings).items():
         monkeypatch.setenv(name, value)
     from feast.repo_config import load_repo_config  # the store sees to what importing Feast does to the process
 
@@ -77,6 +80,9 @@ def test_an_end_in_the_future_does_not_break_the_next_run(store: Any, feast: Fea
     last = Span.of_day(START + timedelta(days=7))
     build(store.settings, last)
     assert materialise(store.settings, last)["through"] == day_end(last.start, store.settings.zone).isoformat()
+    now = store.settings.shop_clock().now()
+    ends = [max(end for _, end in found) for found in intervals(store).values()]
+    assert max(ends) <= now, "Feast's own next increment begins there"
     moment = day_end(last.start, store.settings.zone)
     assert Lookup(store.settings).user("st-u1", moment)["sequence_types"][-1] == "favorite"
 
@@ -91,7 +97,7 @@ def test_the_page_of_the_store_answers(store: Any) -> None:
             found = eventually(f"http://127.0.0.1:{port}/projects-list.json")
         finally:
             page.send_signal(signal.SIGTERM)
-    assert [project["id"] for project in found["projects"]] == [repository.PROJECT]
+    assert [project["id"] for project in found["projects"]] == [PROJECT]
 
 
 def eventually(address: str, seconds: float = 60.0) -> Any:

@@ -45,7 +45,8 @@ def stores(services: Settings) -> Iterator[Any]:
     from features.store.online import ValkeyOnlineStore
 
     plain = own.model_copy()
-    plain.online_config = {**own.online_config, "type": "redis"}
+    feasts = {name: value for name, value in own.online_config.items() if name != "inbox_address"}
+    plain.online_config = {**feasts, "type": "redis"}
     plain._online_store = None
     yield {"ours": (ValkeyOnlineStore(), own), "feast": (RedisOnlineStore(), plain)}
     forget(services)
@@ -71,7 +72,7 @@ def view_of(settings: Settings) -> Any:
 
     from features.store.definitions import feature_view
 
-    return feature_view(VIEW, Entity(name="user_id", join_keys=["user_id"], value_type=ValueType.STRING), settings.lake)
+    return feature_view(VIEW, Entity(name="user_id", join_keys=["user_id"], value_type=ValueType.STRING), settings)
 
 
 def write(stores: Any, name: str, view: Any) -> None:

@@ -27,11 +27,11 @@ from sqlalchemy import Engine, Pool, delete, event, select
 from features.events.arrivals import take_day
 from features.events.manifest import published
 from features.events.publish import publish
+from features.live.entry import Entry
+from features.live.inbox import Inbox
 from infra.database import engine
 from infra.settings import Settings, load_settings
 from infra.tables import inbox
-from serving.entry import Entry
-from serving.inbox import Inbox
 
 FIRST = datetime(1999, 12, 1, tzinfo=UTC)
 CHANGES = ("mkdir", "replace", "unlink", "rmdir")

@@ -13,15 +13,26 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.events.schema import DWELL_MS, EVENT_ID, EVENT_TYPE, ITEM_ID, OCCURRED_AT, USER_ID
+from features.live.entry import Entry
+from features.live.event import LiveEvent
+from infra.errors import DeliveryError, ServiceError
 from infra.moments import microseconds, moment_of
 from infra.tables import inbox
-from serving.entry import Entry
-from serving.live_event import LiveEvent
-from serving.problems import Problem, unavailable
 
 DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 CONNECT_SECONDS: Final = 2  # libpq knows no shorter one
 STATEMENT_MS: Final = 3000
+
+
+_AGAIN: Final = "Send them again: what has an id of its own counts once."
+
+
+class IdsTaken(DeliveryError):
+    """Ids of events (``ids``, in order) that belong to other events already."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(f"{len(ids)} of the ids belong to other events already, {ids[0]!r} first; nothing was stored.")
+        self.ids = ids
 
 
 @dataclass(frozen=True)
@@ -46,14 +57,15 @@ class Inbox:
         """Store events, all or none; returns what became of each, in order.
 
         Raises:
-            Problem: 409, an id is taken by other content; 503, PostgreSQL is down. Nothing was stored
-                then, but for a 503 while committing, where sending it again tells.
+            IdsTaken: ids belong to other events; nothing was stored.
+            ServiceError: PostgreSQL is down. Nothing was stored, but for a failure while committing, where
+                sending it again tells.
         """
         try:
             with self._engine.begin() as connection:
                 return _file(connection, entries, received_at)
         except DOWN as error:
-            raise unavailable("Events cannot be stored now: the database does not answer.") from error
+            raise ServiceError("Events cannot be stored now: the database does not answer.", _AGAIN) from error
 
     def since(self, user_id: str, since_us: int, most: int) -> list[LiveEvent]:
         """The user's last ``most`` events at or after ``since_us``, oldest first.
@@ -106,7 +118,7 @@ def _first_of_each(entries: Iterable[Entry]) -> dict[str, Entry]:
     first: dict[str, Entry] = {}
     for entry in entries:
         if not entry.same_as(first.setdefault(entry.event_id, entry).payload):
-            raise _conflict([entry.event_id])
+            raise IdsTaken([entry.event_id])
     return first
 
 
@@ -118,12 +130,7 @@ def _stored(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[dict[
 def _refuse_other_content(entries: dict[str, Entry], stored: dict[str, tuple[dict[str, Any], int]]) -> None:
     taken = sorted(event_id for event_id, (payload, _) in stored.items() if not entries[event_id].same_as(payload))
     if taken:
-        raise _conflict(taken)
-
-
-def _conflict(ids: list[str]) -> Problem:
-    detail = f"{len(ids)} of the ids belong to other events already, {ids[0]!r} first; nothing was stored."
-    return Problem(409, detail, extra={"event_ids": ids[:20]})
+        raise IdsTaken(taken)
 
 
 def _live(payload: dict[str, Any], position: int) -> LiveEvent:

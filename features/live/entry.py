@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from features.events.schema import CURRENCY, EVENT_ID, OCCURRED_AT, PRICE
-from serving.posted import PostedEvent
+from features.live.posted import PostedEvent
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Events since the last closed day: a set per user in Valkey, in front of the inbox, which is the truth.
 
-The set counts only while its key ``whole`` is there and no writer is ``pending`` (``live_keys``). A
+The set counts only while its key ``whole`` is there and no writer is ``pending`` (``features.live.keys``). A
 writer takes ``whole`` away and announces itself before it commits, and gives both back with its
 events; so if it dies in between, or Valkey loses what it held, the next read goes to the inbox and
 fills the set again. Where Valkey cannot be told even that, this process remembers the user and reads
@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol
 
 import redis
 
-from serving.inbox import DOWN
-from serving.live_event import LiveEvent
-from serving.live_keys import FILL, PENDING_SECONDS, SET_SECONDS, SETTLE, WHOLE_SECONDS, keys
-from serving.metrics import Metrics
+from features.live.event import LiveEvent
+from features.live.inbox import DOWN
+from features.live.keys import FILL, PENDING_SECONDS, SET_SECONDS, SETTLE, WHOLE_SECONDS, keys
 
-logger = logging.getLogger("penchant.serving")
+logger = logging.getLogger("penchant.live")
+
+#: Told of each read where its events came from: ``valkey``, ``inbox``, or ``incomplete``.
+Count = Callable[[str], None]
 
 
 class Truth(Protocol):
@@ -54,11 +56,11 @@ class Announced:
 class LiveEvents:
     """Reads and writes live events; ``limit`` events of a user are kept, the last ones."""
 
-    def __init__(self, client: redis.Redis, truth: Truth, limit: int, metrics: Metrics) -> None:
+    def __init__(self, client: redis.Redis, truth: Truth, limit: int, count: Count = lambda _: None) -> None:
         self._client = client
         self._truth = truth
         self._limit = limit
-        self._metrics = metrics
+        self._count = count
         self._fill = client.register_script(FILL)
         self._settle = client.register_script(SETTLE)
         self._untold: Counter[str] = Counter()  # writers at work by user; zero: done, Valkey still to be told
@@ -68,15 +70,15 @@ class LiveEvents:
         """Events of ``user_id`` at or after ``since_us``, the end of the last closed day."""
         cached = self._cached(user_id, since_us)
         if cached is not None and cached.complete:
-            self._metrics.live_reads.labels("valkey").inc()
+            self._count("valkey")
             return cached
         try:
             events = self._truth.since(user_id, since_us, self._limit)
         except DOWN:
             logger.warning("live events: the inbox does not answer, giving what Valkey holds")
-            self._metrics.live_reads.labels("incomplete").inc()
+            self._count("incomplete")
             return cached or Recent([], complete=False)
-        self._metrics.live_reads.labels("inbox").inc()
+        self._count("inbox")
         if cached is not None and user_id not in self._untold:
             self._refill(user_id, since_us, events)
         return Recent(events, complete=True)

@@ -8,10 +8,9 @@ import pytest
 import redis
 from sqlalchemy.exc import OperationalError
 
-from serving.connect import patient_for
-from serving.live import LiveEvents
-from serving.live_event import LiveEvent
-from serving.metrics import Metrics
+from features.live.event import LiveEvent
+from features.live.events import LiveEvents
+from features.live.intake import patient_for
 
 pytestmark = pytest.mark.integration
 SINCE = 1_000
@@ -43,15 +42,15 @@ def user():
 
 
 @pytest.fixture
-def client(api_settings):
-    client = patient_for(api_settings, 500)
+def client(services):
+    client = patient_for(services, 500)
     yield client
     client.close()
 
 
 @pytest.fixture
 def live(client, truth):
-    return LiveEvents(client, truth, 5, Metrics())
+    return LiveEvents(client, truth, 5)
 
 
 @pytest.fixture
@@ -112,7 +111,7 @@ def test_a_settlement_that_fails_is_made_good(live, truth, user, monkeypatch):
 
 
 def test_valkey_down_all_the_time(unreachable, truth, user):
-    live = LiveEvents(unreachable, truth, 5, Metrics())
+    live = LiveEvents(unreachable, truth, 5)
     write(live, truth, user, event(1))
     recent = live.recent(user, SINCE)
     assert recent.events == [event(1)]
@@ -185,7 +184,7 @@ def test_with_the_inbox_down_the_set_is_given_for_what_it_is(live, truth, user):
 
 def test_with_everything_down_nothing_is_known(unreachable, truth, user):
     truth.down = True
-    assert not LiveEvents(unreachable, truth, 5, Metrics()).recent(user, SINCE).complete
+    assert not LiveEvents(unreachable, truth, 5).recent(user, SINCE).complete
 
 
 def test_a_set_that_starts_too_late_is_not_believed(live, truth, user):
