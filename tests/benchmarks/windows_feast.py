@@ -1,0 +1,158 @@
+"""User windows by Feast's Spark compute engine, as far as its aggregations go: a peer of ``windows_speed.py``.
+
+Feast 0.67 knows three ways to time windows on Spark. A ``BatchFeatureView`` with aggregations groups by tumbling
+windows (``F.window`` without a slide): the one way that gives rows for every day, if a transformation first puts
+each event on all the days on which it counts; that is what runs here, one view a window length, since a view has one.
+A ``StreamFeatureView`` with ``enable_tiling`` makes sliding windows, but takes everything to pandas, walks through
+every user's every day in Python, cannot count distinct values, and keeps of each user the last row only. And
+``slide_interval`` is registered, but not looked at.
+
+Left out, in its favour: rates, trends, last moments, active days, sessions, and everything but the user windows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from runs import stopwatch
+from windows_peers import LENGTHS, MEASURED, peers_events, span_of
+
+from features.engines.spark_home import environment
+
+DAY_SECONDS = 86_400
+#: Of each measure the aggregation of Feast, and the column that it is of.
+AGGREGATIONS = {
+    "count": ("count", "item_id"),
+    "items": ("count_distinct", "item_id"),
+    "categories": ("count_distinct", "category"),
+    "spend": ("sum", "spend"),
+    "dwell": ("sum", "dwell_ms"),
+}
+
+
+def run(home: Path, options: Namespace) -> dict[str, Any]:
+    """Write all windows, a folder of Parquet a length: the seconds, without starting Spark."""
+    from features.engines.spark_session import options as spark_options
+    from infra.settings import load_settings
+    from infra.spill import spilling
+
+    settings = load_settings(home / "spark", memory_limit="4GB", spark_master="local[2]", engine="spark")
+    with warnings.catch_warnings(), spilling(settings) as spill, environment(settings, spill):
+        warnings.simplefilter("ignore")
+        spark = session({**spark_options(settings, spill), "spark.sql.shuffle.partitions": "8"})
+        try:
+            with stopwatch() as taken:
+                materialise(home, options)
+            return {**taken, "java_peak_mib": java_peak_mib(spark)}
+        finally:
+            spark.stop()
+
+
+def session(conf: dict[str, str]) -> Any:
+    """A Spark of this process; Feast takes the one that is active."""
+    from pyspark import SparkConf
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.config(conf=SparkConf(loadDefaults=False).setAll(list(conf.items()))).getOrCreate()
+
+
+def materialise(home: Path, options: Namespace) -> None:
+    """Let Feast's engine make each view."""
+    from feast import Entity, FeatureStore, RepoConfig, ValueType
+    from feast.infra.common.materialization_job import MaterializationTask
+
+    config = RepoConfig(
+        project="peer",
+        provider="local",
+        registry=str(home / "registry.db"),
+        offline_store={"type": "spark"},
+        online_store=None,
+        batch_engine={"type": "spark.engine"},
+        entity_key_serialization_version=3,
+    )
+    store = FeatureStore(config=config)
+    user = Entity(name="user_id", join_keys=["user_id"], value_type=ValueType.STRING)
+    span = span_of(options)
+    views = [view(user, home, peers_events(home), days, span.end) for days in LENGTHS]
+    store.apply([user, views[0].source_views[0], *views])
+    start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (span.start, span.end))
+    for one in views:
+        task = MaterializationTask("peer", one, start, end, only_latest=False)
+        (job,) = store._get_provider().batch_engine.materialize(store.registry, task)
+        if job.error():
+            raise job.error()
+
+
+def view(user: Any, home: Path, events: Path, days: int, end: date) -> Any:
+    """The windows of one length on the days before ``end``, from a view of the events."""
+    from feast import BatchFeatureView, Field
+    from feast.aggregation import Aggregation
+    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+    from feast.types import Int64, String
+
+    columns = {"item_id": String, "category": String, "event_type": String, "spend": Int64, "dwell_ms": Int64}
+    told = BatchFeatureView(
+        name="events",
+        entities=[user],
+        schema=[Field(name="user_id", dtype=String), *(Field(name=name, dtype=of) for name, of in columns.items())],
+        source=SparkSource(
+            name="events", path=str(events), file_format="parquet", timestamp_field="event_timestamp"
+        ),
+    )
+    out = SparkSource(
+        name=f"out_{days}", path=str(written(home, days)), file_format="parquet", timestamp_field="event_timestamp"
+    )
+    named = {f"{behaviour}_{measure}_{days}d": (behaviour, measure) for behaviour, measure in MEASURED}
+    return BatchFeatureView(
+        name=f"windows_{days}d",
+        entities=[user],
+        schema=[Field(name="user_id", dtype=String), *(Field(name=name, dtype=Int64) for name in named)],
+        source=[told],
+        sink_source=out,
+        offline=True,
+        udf=spread(days, datetime(end.year, end.month, end.day, tzinfo=UTC)),
+        aggregations=[
+            Aggregation(
+                column=f"{behaviour}_{AGGREGATIONS[measure][1]}",
+                function=AGGREGATIONS[measure][0],
+                time_window=timedelta(days=1),
+                name=name,
+            )
+            for name, (behaviour, measure) in named.items()
+        ],
+    )
+
+
+def spread(days: int, end: datetime) -> Callable[[Any], Any]:
+    """Puts each event on the ``days`` days on which it counts, with columns of its own for its behaviour."""
+    needed = sorted({(behaviour, AGGREGATIONS[measure][1]) for behaviour, measure in MEASURED})
+
+    def spread(events: Any) -> Any:
+        from pyspark.sql import functions as F  # noqa: N812
+
+        later = F.explode(F.sequence(F.lit(0), F.lit(days - 1)))
+        moment = F.timestamp_seconds(F.unix_seconds("event_timestamp") + F.col("later") * DAY_SECONDS)
+        columns = [
+            F.when(F.col("event_type") == behaviour, F.col(column)).alias(f"{behaviour}_{column}")
+            for behaviour, column in needed
+        ]
+        counting = events.withColumn("later", later).withColumn("event_timestamp", moment)
+        return counting.filter(F.col("event_timestamp") < F.lit(end)).select("user_id", "event_timestamp", *columns)
+
+    return spread
+
+
+def written(home: Path, days: int) -> Path:
+    return home / f"feast_{days}"
+
+
+def java_peak_mib(spark: Any) -> int:
+    """Peak of the resident memory of Spark's Java."""
+    from peak import peak_mib
+
+    return peak_mib(spark.sparkContext._gateway.proc.pid)
