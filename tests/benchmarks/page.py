@@ -39,12 +39,11 @@ def _peer(one: Result) -> tuple[str, str]:
 
 def _notes(results: Sequence[Result]) -> list[str]:
     """What was measured on, what else was seen, with what and where: what several share is said once."""
-    notes = [
+    return [
         *(f"- {one.name}: {one.data}.{_also(one)}" for one in results),
         *(f"- With {text}." for text in _once(", ".join(map(" ".join, one.versions.items())) for one in results)),
         *(f"- On {text}." for text in _once(one.machine for one in results)),
     ]
-    return notes
 
 
 def _also(one: Result) -> str:

@@ -61,13 +61,13 @@ class Result:
         return cls(**{name: value for name, value in entry.items() if name != "ratio"})
 
 
-def result(benchmark: str, name: str, ours: float, unit: str, data: str, packages: Sequence[str], **more: Any) -> Result:
+def result(
+    benchmark: str, name: str, ours: float, unit: str, data: str, packages: Sequence[str], **more: Any
+) -> Result:
     """A result of here and now: with the versions of ``packages`` and this machine, in three digits."""
     rounded = {key: value and three_digits(value) if key == "peer" else value for key, value in more.items()}
     versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
-    return Result(
-        benchmark, name, three_digits(ours), unit, data, versions=versions, machine=this_machine(), **rounded
-    )
+    return Result(benchmark, name, three_digits(ours), unit, data, versions=versions, machine=this_machine(), **rounded)
 
 
 def say(results: Sequence[Result]) -> None:

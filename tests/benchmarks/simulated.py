@@ -14,7 +14,6 @@ from features.events.by_hand import take_files
 from features.events.publish import publish
 from features.events.simulator.shop import Shop
 from features.events.simulator.simulate import simulate
-from infra.lake import read_json
 from infra.partitions import Span
 from infra.settings import Settings, load_settings
 
@@ -24,8 +23,11 @@ _LOG = "log"
 
 
 def shop_of(options: Namespace) -> Shop:
-    """The shop with ``options.events`` (about so many), ``users``, ``items`` and ``days``."""
-    return Shop.with_events(options.events, users=options.users, items=options.items, days=options.days)
+    """The shop with ``options.events`` (about so many), ``users``, ``items`` and ``days``; ``options.steady``: whose
+    days are all alike.
+    """
+    alike = {"season": 0.0, "new_users": 0.0, "new_items": 0.0} if getattr(options, "steady", 0) else {}
+    return Shop.with_events(options.events, users=options.users, items=options.items, days=options.days, **alike)
 
 
 def settings_of(home: Path, options: Namespace) -> Settings:
@@ -56,11 +58,6 @@ def take(home: Path, options: Namespace) -> dict[str, Any]:
             publish(settings, [manifest.delivery_id], gated=False)
             accepted += manifest.accepted
     return {"accepted": accepted, **taken}
-
-
-def published(settings: Settings, span: Span) -> int:
-    """How many events the partitions of ``span`` hold."""
-    return sum(read_json(settings.lake.partition(day))["rows"] for day in span.days())
 
 
 def _pieces(span: Span) -> Iterator[Span]:

@@ -33,12 +33,12 @@ def home(shop: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def our_rows(home: Path, shop: Namespace) -> pd.DataFrame:
-    """Our rows of the users that the peers have, ``day`` as a timestamp."""
+def our_rows(home: Path, shop: Namespace, share: int) -> pd.DataFrame:
+    """Our rows of the users that a peer has, ``day`` as a timestamp."""
     files = home / "home" / "lake" / "features" / "user_windows" / "*.parquet"
     frame = duckdb.sql(f"""
         SELECT *, CAST(event_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP) - INTERVAL 1 DAY AS day FROM '{files}'
-        WHERE CAST(user_id[6:] AS INTEGER) < {shop.users * shop.sample // 100}
+        WHERE CAST(user_id[6:] AS INTEGER) < {shop.users * share // 100}
     """).df()
     return frame.astype({"day": "datetime64[ns]"})
 
@@ -58,7 +58,7 @@ def columns_of(days: int) -> list[str]:
 def test_pandas_counts_what_ours_counts(home: Path, shop: Namespace) -> None:
     windows_pandas.run(home, shop)
     found = pd.read_parquet(windows_pandas.written(home)).astype({"user_id": object, "day": "datetime64[ns]"})
-    rows = our_rows(home, shop)
+    rows = our_rows(home, shop, shop.pandas)
     known = [name for days in LENGTHS for name in columns_of(days) if name in found]
     compared(found, rows, known)
     absent = [name for days in LENGTHS for name in columns_of(days) if name not in found]
@@ -70,7 +70,7 @@ def test_pandas_counts_what_ours_counts(home: Path, shop: Namespace) -> None:
 
 def test_feast_on_spark_counts_what_ours_counts(home: Path, shop: Namespace) -> None:
     windows_feast.run(home, shop)
-    rows = our_rows(home, shop)
+    rows = our_rows(home, shop, shop.feast)
     for days in LENGTHS:
         path = windows_feast.written(home, days) / "*.parquet"
         found = duckdb.sql(f"SELECT * REPLACE (\"window\".start AT TIME ZONE 'UTC' AS \"window\") FROM '{path}'").df()

@@ -8,13 +8,14 @@ every user's every day in Python, cannot count distinct values, and keeps of eac
 ``slide_interval`` is registered, but not looked at.
 
 Left out, in its favour: rates, trends, last moments, active days, sessions, and everything but the user windows.
+``run_sums`` leaves out distinct counts too: with them Spark makes a copy of each row for every one of them.
 """
 
 from __future__ import annotations
 
 import warnings
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ AGGREGATIONS = {
     "spend": ("sum", "spend"),
     "dwell": ("sum", "dwell_ms"),
 }
+DISTINCTS = ("items", "categories")
 
 
-def run(home: Path, options: Namespace) -> dict[str, Any]:
+def run(home: Path, options: Namespace, measured: Sequence[tuple[str, str]] = MEASURED) -> dict[str, Any]:
     """Write all windows, a folder of Parquet a length: the seconds, without starting Spark."""
     from features.engines.spark_session import options as spark_options
     from infra.settings import load_settings
@@ -47,10 +49,15 @@ def run(home: Path, options: Namespace) -> dict[str, Any]:
         spark = session({**spark_options(settings, spill), "spark.sql.shuffle.partitions": "8"})
         try:
             with stopwatch() as taken:
-                materialise(home, options)
+                materialise(home, options, measured)
             return {**taken, "java_peak_mib": java_peak_mib(spark)}
         finally:
             spark.stop()
+
+
+def run_sums(home: Path, options: Namespace) -> dict[str, Any]:
+    """The same without distinct counts."""
+    return run(home, options, [(behaviour, measure) for behaviour, measure in MEASURED if measure not in DISTINCTS])
 
 
 def session(conf: dict[str, str]) -> Any:
@@ -61,7 +68,7 @@ def session(conf: dict[str, str]) -> Any:
     return SparkSession.builder.config(conf=SparkConf(loadDefaults=False).setAll(list(conf.items()))).getOrCreate()
 
 
-def materialise(home: Path, options: Namespace) -> None:
+def materialise(home: Path, options: Namespace, measured: Sequence[tuple[str, str]]) -> None:
     """Let Feast's engine make each view."""
     from feast import Entity, FeatureStore, RepoConfig, ValueType
     from feast.infra.common.materialization_job import MaterializationTask
@@ -78,8 +85,9 @@ def materialise(home: Path, options: Namespace) -> None:
     store = FeatureStore(config=config)
     user = Entity(name="user_id", join_keys=["user_id"], value_type=ValueType.STRING)
     span = span_of(options)
-    views = [view(user, home, peers_events(home), days, span.end) for days in LENGTHS]
-    store.apply([user, views[0].source_views[0], *views])
+    told = source_view(user, peers_events(home, options.feast))
+    views = [view(user, told, written(home, days, len(measured)), days, span.end, measured) for days in LENGTHS]
+    store.apply([user, told, *views])
     start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (span.start, span.end))
     for one in views:
         task = MaterializationTask("peer", one, start, end, only_latest=False)
@@ -88,49 +96,54 @@ def materialise(home: Path, options: Namespace) -> None:
             raise job.error()
 
 
-def view(user: Any, home: Path, events: Path, days: int, end: date) -> Any:
-    """The windows of one length on the days before ``end``, from a view of the events."""
+def source_view(user: Any, events: Path) -> Any:
+    """The view of the events as they are."""
     from feast import BatchFeatureView, Field
-    from feast.aggregation import Aggregation
-    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
     from feast.types import Int64, String
 
     columns = {"item_id": String, "category": String, "event_type": String, "spend": Int64, "dwell_ms": Int64}
-    told = BatchFeatureView(
+    return BatchFeatureView(
         name="events",
         entities=[user],
         schema=[Field(name="user_id", dtype=String), *(Field(name=name, dtype=of) for name, of in columns.items())],
-        source=SparkSource(
-            name="events", path=str(events), file_format="parquet", timestamp_field="event_timestamp"
-        ),
+        source=spark_files("events", events),
     )
-    out = SparkSource(
-        name=f"out_{days}", path=str(written(home, days)), file_format="parquet", timestamp_field="event_timestamp"
-    )
-    named = {f"{behaviour}_{measure}_{days}d": (behaviour, measure) for behaviour, measure in MEASURED}
+
+
+def view(user: Any, told: Any, out: Path, days: int, end: date, measured: Sequence[tuple[str, str]]) -> Any:
+    """The windows of one length on the days before ``end``, from the view ``told`` of the events."""
+    from feast import BatchFeatureView, Field
+    from feast.aggregation import Aggregation
+    from feast.types import Int64, String
+
+    aggregations = []
+    for behaviour, measure in measured:
+        function, column = AGGREGATIONS[measure]
+        name = f"{behaviour}_{measure}_{days}d"
+        aggregations.append(
+            Aggregation(column=f"{behaviour}_{column}", function=function, time_window=timedelta(days=1), name=name)
+        )
     return BatchFeatureView(
         name=f"windows_{days}d",
         entities=[user],
-        schema=[Field(name="user_id", dtype=String), *(Field(name=name, dtype=Int64) for name in named)],
+        schema=[Field(name="user_id", dtype=String), *(Field(name=one.name, dtype=Int64) for one in aggregations)],
         source=[told],
-        sink_source=out,
+        sink_source=spark_files(f"out_{days}", out),
         offline=True,
-        udf=spread(days, datetime(end.year, end.month, end.day, tzinfo=UTC)),
-        aggregations=[
-            Aggregation(
-                column=f"{behaviour}_{AGGREGATIONS[measure][1]}",
-                function=AGGREGATIONS[measure][0],
-                time_window=timedelta(days=1),
-                name=name,
-            )
-            for name, (behaviour, measure) in named.items()
-        ],
+        udf=spread(days, datetime(end.year, end.month, end.day, tzinfo=UTC), measured),
+        aggregations=aggregations,
     )
 
 
-def spread(days: int, end: datetime) -> Callable[[Any], Any]:
+def spark_files(name: str, path: Path) -> Any:
+    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+
+    return SparkSource(name=name, path=str(path), file_format="parquet", timestamp_field="event_timestamp")
+
+
+def spread(days: int, end: datetime, measured: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
     """Puts each event on the ``days`` days on which it counts, with columns of its own for its behaviour."""
-    needed = sorted({(behaviour, AGGREGATIONS[measure][1]) for behaviour, measure in MEASURED})
+    needed = sorted({(behaviour, AGGREGATIONS[measure][1]) for behaviour, measure in measured})
 
     def spread(events: Any) -> Any:
         from pyspark.sql import functions as F  # noqa: N812
@@ -147,8 +160,9 @@ def spread(days: int, end: datetime) -> Callable[[Any], Any]:
     return spread
 
 
-def written(home: Path, days: int) -> Path:
-    return home / f"feast_{days}"
+def written(home: Path, days: int, measures: int = len(MEASURED)) -> Path:
+    """The folder of the windows of one length, of a run of so many measures."""
+    return home / f"feast_{measures}_{days}"
 
 
 def java_peak_mib(spark: Any) -> int:

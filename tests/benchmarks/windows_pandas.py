@@ -28,7 +28,7 @@ def run(home: Path, options: Namespace) -> dict[str, Any]:
     """Write the windows to one Parquet file: the seconds, from reading on."""
     end = pd.Timestamp(span_of(options).end)
     with stopwatch() as taken:
-        events = pd.read_parquet(peers_events(home))
+        events = pd.read_parquet(peers_events(home, options.pandas))
         windows(events, end).to_parquet(written(home))
     return {**taken}
 
@@ -56,7 +56,9 @@ def windows(events: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
 def _daily(events: pd.DataFrame) -> pd.DataFrame:
     """What each user did on each day: a column a behaviour and measure that is a sum."""
     by_type = events.groupby([*KEYS, "event_type"], observed=True)[list(SUMS.values())].sum().unstack(fill_value=0)
-    wanted = {(SUMS[measure], behaviour): f"{behaviour}_{measure}" for behaviour, measure in MEASURED if measure in SUMS}
+    wanted = {
+        (SUMS[measure], behaviour): f"{behaviour}_{measure}" for behaviour, measure in MEASURED if measure in SUMS
+    }
     known = [pair for pair in wanted if pair in by_type.columns]
     table = by_type[known]
     table.columns = [wanted[pair] for pair in known]

@@ -16,20 +16,23 @@ LENGTHS = (1, 7, 30)
 MEASURED = [(behaviour, measure) for behaviour in WINDOW_BEHAVIOURS for measure in measures(behaviour)]
 
 
-def peers_events(home: Path) -> Path:
-    """The file that the peers read."""
-    return home / "peers_events.parquet"
+def peers_events(home: Path, share: int) -> Path:
+    """The file that a peer reads which is given ``share`` per cent of the users."""
+    return home / f"events_of_{share}.parquet"
 
 
 def write_peers_events(home: Path, options: Namespace) -> dict[str, int]:
-    """Write the published events of the first of the known users, with category and spend: how many there are.
+    """Write the published events with category and spend of the first of the known users: how many, by share.
 
-    The users are those of ``options.sample`` per cent. Joining the items is no part of what the peers are measured at.
+    Joining the items is no part of what the peers are measured at.
     """
+    return {f"of_{share}": _write(home, options, share) for share in {options.pandas, options.feast}}
+
+
+def _write(home: Path, options: Namespace, share: int) -> int:
     import duckdb
 
     settings = settings_of(home, options)
-    users = options.users * options.sample // 100
     behaviours = ", ".join(f"'{behaviour}'" for behaviour in WINDOW_BEHAVIOURS)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -38,7 +41,8 @@ def write_peers_events(home: Path, options: Namespace) -> dict[str, int]:
                          events.price * quantity AS spend, occurred_at AS event_timestamp
                   FROM '{settings.lake.root}/events/dt=*/*.parquet' AS events
                   JOIN '{home}/log/log/items.parquet' AS items USING (item_id)
-                  WHERE event_type IN ({behaviours}) AND CAST(user_id[6:] AS BIGINT) < {users})
-            TO '{peers_events(home)}'
+                  WHERE event_type IN ({behaviours})
+                        AND CAST(user_id[6:] AS BIGINT) < {options.users * share // 100})
+            TO '{peers_events(home, share)}'
         """).fetchall()
-    return {"events": count}
+    return int(count)

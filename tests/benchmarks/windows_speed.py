@@ -6,14 +6,15 @@ The events are simulated, ingested and published before; measured is ``features.
 of all days: its first two steps, tiles from events and user windows from tiles, and for the whole of it as well.
 The peers read one file of the same events with category and spend joined already, and write the same windows
 (counts, distinct items and categories, spend, dwell time by behaviour) without the columns that only ours has; of the
-users they are given ``--sample`` per cent, and what is compared is events per second. That their numbers are ours is
-tested (``test_windows_peers.py``). Each run has a process of its own.
+users they are given ``--pandas`` and ``--feast`` per cent, and what is compared is events per second. That their
+numbers are ours is tested (``test_windows_peers.py``). Each run has a process of its own.
 """
 
 from __future__ import annotations
 
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from features.build import TILES, build
 from features.window_views import USER_WINDOWS
 
 SIZES = {
-    "tiny": {"events": 3_000, "users": 300, "items": 200, "days": 40, "sample": 50},
-    "normal": {"events": 3_000_000, "users": 300_000, "items": 20_000, "days": 60, "sample": 5},
+    "tiny": {"events": 3_000, "users": 300, "items": 200, "days": 40, "pandas": 100, "feast": 50},
+    "normal": {"events": 3_000_000, "users": 300_000, "items": 20_000, "days": 60, "pandas": 100, "feast": 5},
 }
 PACKAGES = ("duckdb", "ibis-framework", "pyarrow")
 
@@ -57,6 +58,7 @@ RUNS = {
     "peers_events": write_peers_events,
     "pandas": windows_pandas.run,
     "feast": windows_feast.run,
+    "feast_sums": windows_feast.run_sums,
 }
 
 
@@ -71,8 +73,7 @@ def main() -> None:
 
 def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result]:
     """The windows beside each peer, and the steps."""
-    events, given = found["take"]["accepted"], found["peers_events"]["events"]
-    steps = found["ours"]["steps"]
+    events, steps = found["take"]["accepted"], found["ours"]["steps"]
     both = steps[TILES] + steps[USER_WINDOWS]
     data = f"{events:,} simulated events of {options.users:,} users in {options.days} days"
     also = {
@@ -81,16 +82,20 @@ def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result
         "peak_mib": found["ours"]["peak_mib"],
     }
 
-    def beside(peer: str, against: str, wanted: str, packages: tuple[str, ...]) -> Result:
+    def beside(run: str, share: int, peer: str, wanted: str, packages: Sequence[str]) -> Result:
+        given = found["peers_events"][f"of_{share}"]
+        more = {**also, "peer_seconds": round(found[run]["seconds"]), **_peaks(found[run])}
         return result(
-            "windows", f"user windows beside {against}", events / both, "events/s", data, (*PACKAGES, *packages),
-            peer=given / found[peer]["seconds"], against=f"{against} on {given:,} of them, those of some users",
-            wanted=wanted, also={**also, "peer_seconds": round(found[peer]["seconds"]), **_peaks(found[peer])},
+            "windows", f"user windows beside {peer}", events / both, "events/s", data, (*PACKAGES, *packages),
+            peer=given / found[run]["seconds"], against=f"{peer}, {given:,} events of {share} % of the known users",
+            wanted=wanted, also=more,
         )  # fmt: skip
 
+    spark = ("feast", "pyspark")
     return [
-        beside("pandas", "pandas", "300,000 events/s; 20 x pandas", ("pandas",)),
-        beside("feast", "Feast on Spark", "10 x Feast on Spark", ("feast", "pyspark")),
+        beside("pandas", options.pandas, "pandas", "300,000 events/s; 20 x pandas", ("pandas",)),
+        beside("feast", options.feast, "Feast on Spark", "10 x Feast on Spark", spark),
+        beside("feast_sums", options.feast, "Feast on Spark without distinct counts", "", spark),
         result("windows", "tiles and all views", events / found["ours"]["seconds"], "events/s", data, PACKAGES),
     ]
 
