@@ -20,6 +20,9 @@ from typing import Any
 from peak import peak_mib
 
 PROJECT = Path(__file__).resolve().parents[2]
+if str(PROJECT) not in sys.path:  # a script finds what lies beside it, not the project
+    sys.path.insert(0, str(PROJECT))
+
 Sizes = Mapping[str, Mapping[str, int]]
 Run = Callable[[Path, argparse.Namespace], dict[str, Any]]
 

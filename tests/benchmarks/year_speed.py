@@ -23,7 +23,7 @@ from runs import alone, folder, made, options_of
 from features import build as features
 
 SIZES = {
-    "tiny": {"events": 2_000, "steps": 2, "days": 65, "users": 0, "items": 0},
+    "tiny": {"events": 10_000, "steps": 2, "days": 40, "users": 0, "items": 0},
     "normal": {"events": 1_000_000, "steps": 3, "days": 365, "users": 0, "items": 0},
     "large": {"events": 10_000_000},
 }
