@@ -11,11 +11,13 @@ import pytest
 import simulated
 import windows_feast
 import windows_pandas
+from runs import alone
 from windows_peers import LENGTHS, MEASURED, write_peers_events
 from windows_speed import SIZES, ours
 
 pytestmark = pytest.mark.thorough
 
+HERE = Path(__file__).resolve().parent
 KEYS = ["user_id", "day"]
 
 
@@ -69,7 +71,8 @@ def test_pandas_counts_what_ours_counts(home: Path, shop: Namespace) -> None:
 
 
 def test_feast_on_spark_counts_what_ours_counts(home: Path, shop: Namespace) -> None:
-    windows_feast.run(home, shop)
+    # in a process of its own: a Java stays with the one that started it
+    alone(str(HERE / "windows_speed.py"), "feast", home, shop)
     rows = our_rows(home, shop, shop.feast)
     for days in LENGTHS:
         path = windows_feast.written(home, days) / "*.parquet"

@@ -22,7 +22,7 @@ def peers_events(home: Path, share: int) -> Path:
 
 
 def write_peers_events(home: Path, options: Namespace) -> dict[str, int]:
-    """Write the published events with category and spend of the first of the known users: how many, by share.
+    """Write the published events of the first of the known users, with category and spend: how many, by share.
 
     Joining the items is no part of what the peers are measured at.
     """
