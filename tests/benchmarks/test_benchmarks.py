@@ -19,7 +19,7 @@ def marked(name: str) -> object:
     return pytest.param(name, marks=pytest.mark.integration) if name in WITH_SERVERS else name
 
 
-@pytest.mark.parametrize("name", map(marked, bench.BENCHMARKS))
+@pytest.mark.parametrize("name", [marked(name) for name in bench.BENCHMARKS])
 def test_it_runs_on_next_to_nothing(name: str, tmp_path: Path) -> None:
     bench.main([name, "--size", "tiny", "--out", str(tmp_path)])
     found = [Result.read(entry) for entry in json.loads((tmp_path / "benchmarks.json").read_text())]
