@@ -40,15 +40,21 @@ def _peer(one: Result) -> tuple[str, str]:
 def _notes(results: Sequence[Result]) -> list[str]:
     """What was measured on, what else was seen, with what and where: what several share is said once."""
     return [
-        *(f"- {one.name}: {one.data}.{_also(one)}" for one in results),
+        *(f"- Data of {_names(results, data)}: {data}." for data in _once(one.data for one in results)),
+        *(f"- {one.name}, also: {_also(one)}." for one in results if one.also),
         *(f"- With {text}." for text in _once(", ".join(map(" ".join, one.versions.items())) for one in results)),
         *(f"- On {text}." for text in _once(one.machine for one in results)),
     ]
 
 
+def _names(results: Sequence[Result], data: str) -> str:
+    """Which results are of some data."""
+    names = [one.name for one in results if one.data == data]
+    return "all" if len(names) == len(results) else "; ".join(names)
+
+
 def _also(one: Result) -> str:
-    found = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in one.also.items())
-    return f" Of it: {found}." if found else ""
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in one.also.items())
 
 
 def _figure(value: float, unit: str) -> str:

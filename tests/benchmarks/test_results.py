@@ -57,7 +57,8 @@ def test_the_page_names_peer_data_versions_and_machine() -> None:
             machine="a machine")
     ])  # fmt: skip
     assert "| it | 2.0 s | 5.0 s: pandas | 2.5 | 2 x |" in told
-    assert "- it: some rows. Of it: peak mib 12." in told
+    assert "- Data of all: some rows." in told
+    assert "- it, also: peak mib 12." in told
     assert "- With duckdb 2." in told
     assert "- On a machine." in told
 

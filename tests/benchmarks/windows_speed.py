@@ -73,30 +73,29 @@ def main() -> None:
 
 
 def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result]:
-    """The windows beside each peer, and the steps."""
+    """The windows (from events to files) beside each peer, and our steps."""
     events, steps = found["take"]["accepted"], found["ours"]["steps"]
     both = steps[TILES] + steps[USER_WINDOWS]
     data = f"{events:,} simulated events of {options.users:,} users in {options.days} days"
-    also = {
-        "rows": found["ours"]["rows"],
-        **{f"{name}_events_per_second": round(events / steps[name]) for name in (TILES, USER_WINDOWS)},
-        "peak_mib": found["ours"]["peak_mib"],
-    }
 
     def beside(run: str, share: int, peer: str, wanted: str, packages: Sequence[str]) -> Result:
-        more = {**also, "peer_seconds": round(found[run]["seconds"]), **_peaks(found[run])}
         return result(
             "windows", f"user windows beside {peer}", events / both, "events/s", data, (*PACKAGES, *packages),
             peer=events * share / 100 / found[run]["seconds"], against=f"{peer}, {share} % of the users",
-            wanted=wanted, also=more,
+            wanted=wanted, also={"peer_seconds": round(found[run]["seconds"]), **_peaks(found[run])},
         )  # fmt: skip
 
-    spark = ("feast", "pyspark")
+    def step(name: str, seconds: float, **also: float) -> Result:
+        return result("windows", name, events / seconds, "events/s", data, PACKAGES, also=also)
+
+    mine, spark = found["ours"], ("feast", "pyspark")
     return [
         beside("pandas", options.pandas, "pandas", "300,000 events/s; 20 x pandas", ("pandas",)),
         beside("feast", options.feast, "Feast on Spark", "10 x Feast on Spark", spark),
         beside("feast_sums", options.feast, "Feast on Spark without distinct counts", "", spark),
-        result("windows", "tiles and all views", events / found["ours"]["seconds"], "events/s", data, PACKAGES),
+        step("tiles from events", steps[TILES]),
+        step("user windows from tiles", steps[USER_WINDOWS], rows=mine["rows"]),
+        step("tiles and all views", mine["seconds"], peak_mib=mine["peak_mib"]),
     ]
 
 
