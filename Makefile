@@ -49,8 +49,8 @@ lint: ready ## ruff and the import contracts
 types: ready ## mypy, strict
 	.venv/bin/mypy
 
-bench: ready ## Measure speed, beside a peer where there is one
-	@.venv/bin/python -m tests.benchmarks
+bench: ready ## Measure speed beside peers, into docs/benchmarks.md (BENCH="windows lookup", SIZE=large)
+	@.venv/bin/python -m tests.benchmarks $(BENCH) --size $(or $(SIZE),normal)
 
 check: lint types test ## Everything that CI runs
 

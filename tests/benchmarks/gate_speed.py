@@ -1,6 +1,6 @@
-"""How fast a delivery is held against the gate's rules, beside plain Great Expectations on pandas: prints JSON.
+"""How fast a delivery is held against the gate's rules, beside plain Great Expectations on pandas.
 
-    python tests/benchmarks/gate_speed.py [--rows 2000000] [--rules 12] [--threads 2]
+    python tests/benchmarks/gate_speed.py [--size normal] [--rows 2000000] [--rules 12] [--threads 2]
 
 The rows are drawn from ``hash(row, SEED)``: four days, one Parquet file each, good but for a few guests. Each
 run has a process of its own, whose peak of resident memory is reported. The peer reads the same files into
@@ -10,57 +10,53 @@ left out of both. ``whole_suite`` is what the gate really asks of a delivery.
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from peak import peak_mib
+from results import Result, result, say
+from runs import alone, folder, made, options_of, stopwatch
 
-PROJECT = Path(__file__).resolve().parents[2]
 SEED = 1
 DAYS = [date(2010, 12, day) for day in (1, 2, 3, 4)]
-RUNS = ("engine", "pandas", "whole_suite")
 #: In this order: those asked of every row first.
 RULES = (
     "event_id_unique", "type_unknown", "item_missing", "price_negative", "price_too_large", "quantity_not_positive",
     "before_1990", "in_the_future", "currency_unreadable", "rating_out_of_range", "user_id_too_long", "dwell_negative",
 )  # fmt: skip
+SIZES = {
+    "tiny": {"rows": 2_000, "rules": len(RULES), "threads": 2},
+    "normal": {"rows": 2_000_000, "rules": len(RULES), "threads": 2},
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--rules", type=int, default=len(RULES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(measure(arguments)))
+    options = options_of(__doc__, SIZES)
+    if made(options, RUNS):
         return
-    with tempfile.TemporaryDirectory() as home:
-        generate(Path(home), arguments.rows)
-        found = {name: alone(name, Path(home), arguments) for name in RUNS}
-    ratio = round(found["engine"]["rows_per_second"] / found["pandas"]["rows_per_second"], 1)
-    versions = {name: version(name) for name in ("great-expectations", "duckdb", "pandas", "pyarrow")}
-    print(json.dumps({"seed": SEED, "versions": versions, **found, "engine_to_pandas": ratio}, indent=2))
+    with folder() as home:
+        generate(home, options.rows)
+        found = {name: alone(__file__, name, home, options) for name in RUNS}
+    say(results(options, found))
 
 
-def alone(name: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Make one run in a process of its own."""
-    given = {"--home": home, "--only": name}
-    given |= {f"--{option}": getattr(arguments, option) for option in ("rows", "rules", "threads")}
-    command = [sys.executable, __file__, *(str(part) for pair in given.items() for part in pair)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    return dict(json.loads(done.stdout))
+def results(options: Namespace, found: dict[str, Any]) -> list[Result]:
+    """The chosen rules beside the peer, and the whole suite."""
+    packages, data = ("great-expectations", "duckdb", "pandas", "pyarrow"), f"{options.rows:,} drawn rows of four days"
+    mine, theirs, whole = (found[name] for name in ("engine", "pandas", "whole_suite"))
+    return [
+        result(
+            "gate", f"{mine['rules']} rules", options.rows / mine["seconds"], "rows/s", data, packages,
+            peer=options.rows / theirs["seconds"], against="Great Expectations on pandas",
+            also={"peak_mib": mine["peak_mib"], "peer_peak_mib": theirs["peak_mib"]},
+        ),
+        result(
+            "gate", f"the whole suite of {whole['rules']} rules", options.rows / whole["seconds"], "rows/s", data,
+            packages, also={"peak_mib": whole["peak_mib"]},
+        ),
+    ]  # fmt: skip
 
 
 def generate(home: Path, rows: int) -> None:
@@ -88,37 +84,32 @@ def generate(home: Path, rows: int) -> None:
             """)
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Hold the staged rows against the rules once."""
-    sys.path.insert(0, str(PROJECT))
+def measure(home: Path, options: Namespace, whole: bool, run: Callable[..., bool] | None = None) -> dict[str, Any]:
+    """Hold the staged rows against the chosen rules, or the whole suite, once."""
     from features.events.manifest import Manifest
     from infra.settings import load_settings
     from validation import batch
     from validation.expectations import Suites
     from validation.suites import Suite, events_suite
 
-    settings = load_settings(arguments.home, threads=arguments.threads)
+    settings = load_settings(home, threads=options.threads)
     known: dict[str, Any] = {"source": "canonical", "files": (), "bulk": False, "ingested_at_rule": "", "accepted": 0}
     known |= {"span_start": DAYS[0], "span_end": date(2010, 12, 5), "delivered_at": datetime(2010, 12, 6, tzinfo=UTC)}
-    rows = arguments.rows // len(DAYS) * len(DAYS)
+    rows = options.rows // len(DAYS) * len(DAYS)
     manifest = Manifest(delivery_id="d1", rule_version="1", **{**known, "accepted": rows})
     files, suite = batch.delivery_files(settings, manifest), events_suite(settings, manifest)
-    chosen = Suite("chosen", "1", tuple(rule for rule in suite.rules if rule.name in RULES[: arguments.rules]))
+    chosen = Suite("chosen", "1", tuple(rule for rule in suite.rules if rule.name in RULES[: options.rules]))
+    asked = suite if whole else chosen
 
-    def counted(asked: Suite) -> bool:
+    def counted(asked: Suite, files: Sequence[Path]) -> bool:
         with batch.opened(settings, manifest, files) as connection:
             return all(outcome.success for outcome in Suites().count(asked, "d1", connection))
 
-    runs: dict[str, tuple[Suite, Callable[[], bool]]] = {
-        "engine": (chosen, lambda: counted(chosen)),
-        "whole_suite": (suite, lambda: counted(suite)),
-        "pandas": (chosen, lambda: plain(chosen, files)),
-    }
-    asked, run = runs[arguments.only]
-    started = time.perf_counter()
-    if not run():
+    with stopwatch() as taken:
+        good = (run or counted)(asked, files)
+    if not good:
         raise SystemExit("Good rows were found to break a rule.")
-    return {"rules": len(asked.rules), **cost(rows, started)}
+    return {"rules": len(asked.rules), **taken}
 
 
 def plain(suite: Any, files: Sequence[Path]) -> bool:
@@ -143,16 +134,11 @@ def plain(suite: Any, files: Sequence[Path]) -> bool:
     return bool(definition.run(batch_parameters={"dataframe": frame}, result_format=FORMAT).success)
 
 
-def cost(rows: int, started: float) -> dict[str, float]:
-    """What it took since ``started``, and the process's peak of resident memory."""
-    seconds = time.perf_counter() - started
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 2),
-        "rows_per_second": round(rows / seconds),
-        "peak_mib": peak_mib(),
-    }
-
+RUNS = {
+    "engine": lambda home, options: measure(home, options, whole=False),
+    "pandas": lambda home, options: measure(home, options, whole=False, run=plain),
+    "whole_suite": lambda home, options: measure(home, options, whole=True),
+}
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
-"""How fast raw CSV becomes staged events, and in how much memory: prints JSON.
+"""How fast raw CSV becomes staged events, and in how much memory, beside a notebook's pandas.
 
-    python tests/benchmarks/ingest_speed.py [--rows 1000000] [--threads 2]
+    python tests/benchmarks/ingest_speed.py [--size normal] [--rows 1000000] [--threads 2]
 
 The CSV repeats the sample with shifted invoices, so that no row is a duplicate of another copy's. Each
 run has a process of its own, whose peak of resident memory is reported. The peer is what a notebook
@@ -10,45 +10,34 @@ quarantine, no manifest and no item table.
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import time
+from argparse import Namespace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-from peak import peak_mib
+from results import result, say
+from runs import PROJECT, alone, folder, made, options_of, stopwatch
 
-PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "infra" / "sample" / "online_retail_ii_2009_2010.parquet"
+SIZES = {"tiny": {"rows": 2_000, "threads": 2}, "normal": {"rows": 1_000_000, "threads": 2}}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--csv", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=("penchant", "pandas"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only:
-        run = measure if arguments.only == "penchant" else measure_pandas
-        print(json.dumps(run(arguments.csv, arguments.threads)))
+    options = options_of(__doc__, SIZES)
+    if made(options, RUNS):
         return
-    with tempfile.TemporaryDirectory() as folder:
-        csv = Path(folder) / "log.csv"
-        generate(csv, arguments.rows)
-        found = {name: alone(name, csv, arguments.threads) for name in ("penchant", "pandas")}
-    ratio = {name: round(found["pandas"][name] / found["penchant"][name], 2) for name in ("seconds", "peak_mib")}
-    print(json.dumps({**found, "pandas_to_penchant": ratio}, indent=2))
-
-
-def alone(name: str, csv: Path, threads: int) -> dict[str, float]:
-    """Run one of the two in a process of its own."""
-    command = [sys.executable, __file__, "--only", name, "--csv", str(csv), "--threads", str(threads)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    return dict(json.loads(done.stdout))
+    with folder() as home:
+        generate(home / "log.csv", options.rows)
+        found = {name: alone(__file__, name, home, options) for name in RUNS}
+    mine, theirs = found["penchant"], found["pandas"]
+    also = {name: mine[name] for name in ("accepted", "duplicate", "quarantined", "cpu_seconds", "peak_mib")}
+    one = result(
+        "ingest", "rows of a CSV staged", options.rows / mine["seconds"], "rows/s",
+        f"{options.rows:,} rows of the sample repeated, {options.threads} threads", ("duckdb", "pandas", "pyarrow"),
+        peer=options.rows / theirs["seconds"], against="pandas, with nothing kept but the good rows",
+        also={**also, "peer_cpu_seconds": theirs["cpu_seconds"], "peer_peak_mib": theirs["peak_mib"]},
+    )  # fmt: skip
+    say([one])
 
 
 def generate(csv: Path, rows: int) -> None:
@@ -67,50 +56,37 @@ def generate(csv: Path, rows: int) -> None:
         """)
 
 
-def measure(csv: Path, threads: int) -> dict[str, float]:
+def ours(home: Path, options: Namespace) -> dict[str, Any]:
     """Ingest the file once into an empty lake."""
-    sys.path.insert(0, str(PROJECT))
     from features.events.ingest import ingest
     from infra.partitions import Span
     from infra.settings import load_settings
 
-    settings = load_settings(csv.parent / "home", clock="2010-12-10T00:00:00+00:00", threads=threads)
-    span = Span(date(2009, 12, 1), date(2010, 12, 10))
-    started, cpu = time.perf_counter(), time.process_time()
-    manifest = ingest(
-        settings, "online-retail", [csv], span, bulk=True, delivered_at=datetime(2010, 12, 10, tzinfo=UTC)
-    )
-    counts = {name: getattr(manifest, name) for name in ("accepted", "duplicate", "quarantined")}
-    return {**counts, **cost(manifest.rows_in, started, cpu)}
+    settings = load_settings(home / "home", clock="2010-12-10T00:00:00+00:00", threads=options.threads)
+    span, told = Span(date(2009, 12, 1), date(2010, 12, 10)), datetime(2010, 12, 10, tzinfo=UTC)
+    with stopwatch() as taken:
+        manifest = ingest(settings, "online-retail", [home / "log.csv"], span, bulk=True, delivered_at=told)
+    return {**{name: getattr(manifest, name) for name in ("accepted", "duplicate", "quarantined")}, **taken}
 
 
-def measure_pandas(csv: Path, threads: int) -> dict[str, float]:
+def pandas(home: Path, _options: Namespace) -> dict[str, Any]:
     """The same file with pandas."""
     import pandas as pd
 
-    started, cpu = time.perf_counter(), time.process_time()
-    log = pd.read_csv(csv, dtype={"Invoice": str, "StockCode": str, "Customer ID": str}, parse_dates=["InvoiceDate"])
-    kept = log.drop_duplicates()
-    kept = kept[(kept["Price"] > 0) & kept["InvoiceDate"].notna() & kept["StockCode"].notna()]
-    kept = kept.sort_values(["InvoiceDate", "Invoice", "StockCode"])
-    folder = csv.parent / "pandas"
-    folder.mkdir()
-    for day, events in kept.groupby(kept["InvoiceDate"].dt.date):
-        events.to_parquet(folder / f"{day}.parquet")
-    return {"accepted": len(kept), **cost(len(log), started, cpu)}
+    days = home / "pandas"
+    days.mkdir()
+    with stopwatch() as taken:
+        dtypes = {"Invoice": str, "StockCode": str, "Customer ID": str}
+        log = pd.read_csv(home / "log.csv", dtype=dtypes, parse_dates=["InvoiceDate"])
+        kept = log.drop_duplicates()
+        kept = kept[(kept["Price"] > 0) & kept["InvoiceDate"].notna() & kept["StockCode"].notna()]
+        kept = kept.sort_values(["InvoiceDate", "Invoice", "StockCode"])
+        for day, events in kept.groupby(kept["InvoiceDate"].dt.date):
+            events.to_parquet(days / f"{day}.parquet")
+    return {"accepted": len(kept), **taken}
 
 
-def cost(rows: int, started: float, cpu: float) -> dict[str, float]:
-    """What it took since ``started`` (wall) and ``cpu``, and the process's peak of resident memory."""
-    seconds = time.perf_counter() - started
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 2),
-        "cpu_seconds": round(time.process_time() - cpu, 2),
-        "rows_per_second": round(rows / seconds),
-        "peak_mib": peak_mib(),
-    }
-
+RUNS = {"penchant": ours, "pandas": pandas}
 
 if __name__ == "__main__":
     main()

@@ -1,43 +1,46 @@
-"""How long a late delivery of a thousand rows over thirty days takes on a year of history: prints JSON.
+"""How long a late delivery of a thousand rows over thirty days takes on a year of history.
 
-    python tests/benchmarks/late_speed.py
+    python tests/benchmarks/late_speed.py [--size normal] [--rows 1000] [--days 373]
 
-The year is the sample; the late rows are lines of its last thirty days under new invoices, drawn with seed 1,
-in one delivery for its last day. Measured are ingest, publishing, and building again what changed, without the
-gate, the online store and Airflow. There is no peer: others leave late rows out, or build everything again.
+The year is the sample, or its last ``--days``; the late rows are lines of its last thirty days under new invoices,
+drawn with seed 1, in one delivery for its last day. Measured are ingest, publishing, and building again what changed,
+without the gate, the online store and Airflow. There is no peer: others leave late rows out, or build everything again.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
 import time
 from contextlib import redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from results import result, say
+from runs import PROJECT, folder, options_of
+
+from infra.partitions import Span
+
 SAMPLE = PROJECT / "infra" / "sample" / "online_retail_ii_2009_2010.parquet"
-YEAR = (date(2009, 12, 1), date(2010, 12, 9))
-LATE_ROWS, LATE_DAYS = 1000, 30
+END = date(2010, 12, 10)
+LATE_DAYS = 30
+SIZES = {"tiny": {"rows": 20, "days": 40}, "normal": {"rows": 1000, "days": 373}}
 
 
 def main() -> None:
-    sys.path.insert(0, str(PROJECT))
+    options = options_of(__doc__, SIZES)
     from dags import steps
     from features.events.ingest import ingest
     from features.events.publish import publish
-    from infra.partitions import Span
     from infra.settings import load_settings
 
     # what a step says of its progress is not part of the answer
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-        settings = load_settings(Path(folder) / "home", clock="2010-12-11T00:00:00+00:00")
-        history, last = Span(*YEAR), Span.of_day(YEAR[1])
-        late = Path(folder) / "late.csv"
-        draw(late)
-        whole = ingest(settings, "online-retail", [SAMPLE], history, bulk=True, delivered_at=moment(YEAR[1], 1))
+    with folder() as home, redirect_stdout(sys.stderr):
+        settings = load_settings(home / "home", clock="2010-12-11T00:00:00+00:00")
+        last = Span.of_day(END - timedelta(days=1))
+        history = Span(END - timedelta(days=options.days), last.start)
+        log, late = home / "log.parquet", home / "late.csv"
+        draw(log, late, history, options.rows)
+        whole = ingest(settings, "online-retail", [log], history, bulk=True, delivered_at=moment(last.start, 1))
         publish(settings, [whole.delivery_id], gated=False)
         steps.build(settings, history)
         started = time.perf_counter()
@@ -46,28 +49,30 @@ def main() -> None:
         published = time.perf_counter()
         built = steps.build(settings, last)
         done = time.perf_counter()
-    found = {
-        "late": manifest.late,
+    also = {
         "days_of_late_rows": len(manifest.late_by_day),
         "days_issued_anew": len(built["reissued"]),
-        "ingest_and_publish_seconds": round(published - started, 2),
-        "build_seconds": round(done - published, 2),
-        "seconds": round(done - started, 2),
+        "ingest_and_publish_s": round(published - started, 2),
+        "build_s": round(done - published, 2),
     }
-    print(json.dumps(found, indent=2))
+    data = f"{manifest.late:,} late rows of the last {LATE_DAYS} days of {len(history)} of the sample"
+    say([result("late", f"{options.rows:,} late rows", done - started, "s", data, ("duckdb", "pyarrow"), also=also)])
 
 
-def draw(path: Path) -> None:
-    """Write the late rows."""
+def draw(log: Path, late: Path, history: Span, rows: int) -> None:
+    """Write the lines of ``history``, and those that come late."""
     import duckdb
 
-    first, end = YEAR[1] - timedelta(days=LATE_DAYS), YEAR[1]
+    day, first, end = "CAST(InvoiceDate AS DATE)", history.end - timedelta(days=LATE_DAYS), history.end
     with duckdb.connect() as connection:
         connection.execute(f"""
+            COPY (SELECT * FROM '{SAMPLE}' WHERE {day} >= DATE '{history.start}' AND {day} < DATE '{end}') TO '{log}'
+        """)
+        connection.execute(f"""
             COPY (SELECT * REPLACE ('9' || Invoice AS Invoice) FROM '{SAMPLE}'
-                  WHERE CAST(InvoiceDate AS DATE) >= DATE '{first}' AND CAST(InvoiceDate AS DATE) < DATE '{end}'
-                  AND Price > 0 AND Quantity > 0 ORDER BY hash(Invoice || StockCode || '1') LIMIT {LATE_ROWS})
-            TO '{path}' (HEADER)
+                  WHERE {day} >= DATE '{first}' AND {day} < DATE '{end}' AND Price > 0 AND Quantity > 0
+                  ORDER BY hash(Invoice || StockCode || '1') LIMIT {rows})
+            TO '{late}' (HEADER)
         """)
 
 

@@ -1,29 +1,30 @@
-"""How long one lookup of everything takes, beside Feast's own get_online_features on the same store: prints JSON.
+"""How long one lookup of everything takes, beside Feast's own get_online_features on the same store.
 
-    python tests/benchmarks/lookup_speed.py [--users 20000] [--items 10000] [--asked 200] [--requests 500]
+    python tests/benchmarks/lookup_speed.py [--size normal] [--users 20000] [--items 10000] [--asked 200]
 
 PostgreSQL and Valkey are started for it, in a temporary home, and the drawn rows of ``own_shop.py`` are online.
 ``user`` is everything about one user; ``with_items`` the same and the windows of ``--asked`` items: for Feast two
-calls, since a call has one kind of entity. Both ask for the same ids, drawn from the seed, one after the other, over
-one connection; the first twenty answers are not counted.
+calls, since a call has one kind of entity. Both ask ``--requests`` times for the same ids, drawn from the seed, one
+after the other, over one connection; the first twenty answers are not counted.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from importlib.metadata import version
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from peak import peak_mib
+from results import Result, result, say
+from runs import alone, made, options_of
 
-PROJECT = Path(__file__).resolve().parents[2]
-RUNS = ("penchant", "feast")
+SIZES = {
+    "tiny": {"users": 200, "items": 100, "asked": 10, "requests": 5},
+    "normal": {"users": 20_000, "items": 10_000, "asked": 200, "requests": 500},
+}
+#: Of each question what p50 and p99 must be.
+WANTED = {"user": ("1 ms", "3 ms"), "with_items": ("5 ms", "10 ms")}
 DAYS = 2
 WARM = 20
 
@@ -31,71 +32,59 @@ Ask = Callable[[str, list[str]], Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--items", type=int, default=10_000)
-    parser.add_argument("--asked", type=int, default=200)
-    parser.add_argument("--requests", type=int, default=500)
-    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    sys.path.insert(0, str(PROJECT))
-    if arguments.only:
-        print(json.dumps(measure(arguments)))
+    options = options_of(__doc__, SIZES)
+    if made(options, RUNS):
         return
-    from own_shop import SEED, START, own_shop
+    from own_shop import START, own_shop
 
     from features.store.materialise import materialise
     from infra.partitions import Span
 
-    with own_shop(arguments.users, arguments.items, DAYS) as settings:
+    with own_shop(options.users, options.items, DAYS) as settings:
         materialise(settings, Span.of_day(START))
-        found = {name: alone(name, settings.home, arguments) for name in RUNS}
-    versions = {name: version(name) for name in ("feast", "redis", "hiredis")}
-    print(json.dumps({"seed": SEED, "versions": versions, **found}, indent=2))
+        found = {name: alone(__file__, name, settings.home, options) for name in RUNS}
+    say(list(results(options, found)))
 
 
-def alone(name: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Make one run in a process of its own."""
-    given = {"--home": home, "--only": name}
-    given |= {f"--{option}": getattr(arguments, option) for option in ("users", "items", "asked", "requests")}
-    command = [sys.executable, __file__, *(str(part) for pair in given.items() for part in pair)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    return dict(json.loads(done.stdout))
+def results(options: Namespace, found: dict[str, Any]) -> Iterator[Result]:
+    """Median and 99th percentile of both questions."""
+    names = {"user": "one user with everything", "with_items": f"one user and {options.asked} items"}
+    for question, name in names.items():
+        mine, theirs = (found[run][question] for run in RUNS)
+        for share, wanted in zip(("p50", "p99"), WANTED[question], strict=True):
+            yield result(
+                "lookup", f"{name}, {share}", mine[share], "ms",
+                f"{options.users:,} users and {options.items:,} items online, {options.requests} questions",
+                ("feast", "redis", "hiredis"), peer=theirs[share], against="get_online_features", wanted=wanted,
+                also={"cpu_ms": mine["cpu"], "peer_cpu_ms": theirs["cpu"]},
+            )  # fmt: skip
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(home: Path, options: Namespace, opened: Callable[[Any], Ask]) -> dict[str, Any]:
     """Latencies in milliseconds of both questions."""
     from infra.settings import load_settings
 
-    settings = load_settings(arguments.home, api_timeout_ms=30_000)
-    started = time.perf_counter()
-    ask = {"penchant": ours, "feast": feasts}[arguments.only](settings)
+    ask = opened(load_settings(home, api_timeout_ms=30_000))
     ask("user-0", [])
-    opened = round(time.perf_counter() - started, 2)
-    return {
-        "seconds_to_first_answer": opened,
-        "user": latencies(ask, arguments, 0),
-        "with_items": latencies(ask, arguments, arguments.asked),
-        "peak_mib": peak_mib(),
-    }
+    return {"user": latencies(ask, options, 0), "with_items": latencies(ask, options, options.asked)}
 
 
-def latencies(ask: Ask, arguments: argparse.Namespace, asked: int) -> dict[str, float]:
+def latencies(ask: Ask, options: Namespace, asked: int) -> dict[str, float]:
+    """Percentiles, and processor time on average."""
     import numpy as np
     from own_shop import SEED
 
     rng = np.random.default_rng([SEED, asked])
     taken = []
-    for _ in range(arguments.requests + WARM):
-        user = f"user-{rng.integers(arguments.users)}"
-        items = [f"item-{number}" for number in rng.choice(arguments.items, asked, replace=False)]
+    for _ in range(options.requests + WARM):
+        user = f"user-{rng.integers(options.users)}"
+        items = [f"item-{number}" for number in rng.choice(options.items, asked, replace=False)]
         before, cpu = time.perf_counter(), time.process_time()
         ask(user, items)
         taken.append((time.perf_counter() - before, time.process_time() - cpu))
     milliseconds, cpu = np.array(taken[WARM:]).T * 1000
-    named = {f"p{share}_ms": round(float(np.percentile(milliseconds, share)), 2) for share in (50, 95, 99)}
-    return {**named, "cpu_ms": round(float(cpu.mean()), 2)}
+    named = {f"p{share}": float(np.percentile(milliseconds, share)) for share in (50, 99)}
+    return {**named, "cpu": round(float(cpu.mean()), 2)}
 
 
 def ours(settings: Any) -> Ask:
@@ -123,6 +112,11 @@ def feasts(settings: Any) -> Ask:
 
     return ask
 
+
+RUNS = {
+    "penchant": lambda home, options: measure(home, options, ours),
+    "feast": lambda home, options: measure(home, options, feasts),
+}
 
 if __name__ == "__main__":
     main()

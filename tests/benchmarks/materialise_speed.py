@@ -1,6 +1,6 @@
-"""How fast changed rows go online, beside Feast's own materialize on the same rows and store: prints JSON.
+"""How fast changed rows go online, beside Feast's own materialize on the same rows and store.
 
-    python tests/benchmarks/materialise_speed.py [--users 20000] [--items 10000] [--days 3]
+    python tests/benchmarks/materialise_speed.py [--size normal] [--users 20000] [--items 10000] [--days 3]
 
 PostgreSQL and Valkey are started for it, in a temporary home, and Valkey is emptied before each run. The rows are
 drawn from a seed (``own_shop.py``). Each run has a process of its own, whose peak of resident memory is reported;
@@ -11,79 +11,68 @@ after the same ``apply``.
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
-import subprocess
-import sys
-import time
+from argparse import Namespace
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from importlib.metadata import version
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from peak import peak_mib
+from results import result, say
+from runs import alone, made, options_of, stopwatch
 
-PROJECT = Path(__file__).resolve().parents[2]
-RUNS = ("penchant", "feast")
+SIZES = {
+    "tiny": {"users": 200, "items": 100, "days": 3},
+    "normal": {"users": 20_000, "items": 10_000, "days": 3},
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--items", type=int, default=10_000)
-    parser.add_argument("--days", type=int, default=3)
-    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(measure(arguments)))
+    options = options_of(__doc__, SIZES)
+    if made(options, RUNS):
         return
-    sys.path.insert(0, str(PROJECT))
     from own_shop import own_shop
 
-    with own_shop(arguments.users, arguments.items, arguments.days) as settings:
-        found = {name: alone(name, settings.home, arguments) for name in RUNS}
-    ratio = round(found["penchant"]["rows_per_second"] / found["feast"]["rows_per_second"], 1)
-    versions = {name: version(name) for name in ("feast", "redis", "duckdb", "pyarrow")}
-    print(json.dumps({"versions": versions, **found, "penchant_to_feast": ratio}, indent=2))
+    with own_shop(options.users, options.items, options.days) as settings:
+        found = {name: alone(__file__, name, settings.home, options) for name in RUNS}
+    mine, theirs = found["penchant"], found["feast"]
+    one = result(
+        "materialise", "changed rows to Valkey", mine["rows"] / mine["seconds"], "rows/s",
+        f"{mine['rows']:,} last rows of all views, files of {options.days} days",
+        ("feast", "redis", "duckdb", "pyarrow"), peer=theirs["rows"] / theirs["seconds"],
+        against="Feast's materialize", wanted="5 x Feast",
+        also={"peak_mib": mine["peak_mib"], "peer_peak_mib": theirs["peak_mib"]},
+    )  # fmt: skip
+    say([one])
 
 
-def alone(name: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Make one run in a process of its own."""
-    given = {"--home": home, "--only": name}
-    given |= {f"--{option}": getattr(arguments, option) for option in ("users", "items", "days")}
-    command = [sys.executable, __file__, *(str(part) for pair in given.items() for part in pair)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    return dict(json.loads(done.stdout))
-
-
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(home: Path, options: Namespace, run: Callable[..., Any]) -> dict[str, Any]:
     """Empty the store, write every row that is to be online, and count them."""
-    sys.path.insert(0, str(PROJECT))
-    from datetime import timedelta
+    from own_shop import START, entities
 
-    from own_shop import CATEGORIES, START
-
-    from features.store.materialise import materialise
     from features.store.repository import open_store
+    from features.views import views_of
     from infra.partitions import Span
     from infra.settings import load_settings
     from infra.valkey import valkey
 
-    settings, span = load_settings(arguments.home), Span(START, START + timedelta(days=arguments.days))
+    settings, span = load_settings(home), Span(START, START + timedelta(days=options.days))
     open_store(settings)
+    counts = {view.name: entities(view, options.users, options.items) for view in views_of(settings)}
     with valkey(settings) as client:
         client.flushall()
-        before, started = time.process_time(), time.perf_counter()
-        run = {"penchant": materialise, "feast": plain}[arguments.only]
-        run(settings, span)
-        seconds, cpu = time.perf_counter() - started, time.process_time() - before
-        if client.dbsize() < arguments.users + arguments.items + CATEGORIES:
+        with stopwatch() as taken:
+            run(settings, span)
+        if client.dbsize() < sum({view.entity: counts[view.name] for view in views_of(settings)}.values()):
             raise SystemExit("Not every user, item and category is online.")
-    rows = 4 * arguments.users + arguments.items + CATEGORIES
-    figures = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "rows_per_second": round(rows / seconds)}
-    return {"rows": rows, **figures, "peak_mib": peak_mib()}
+    return {"rows": sum(counts.values()), **taken}
+
+
+def ours(settings: Any, span: Any) -> None:
+    from features.store.materialise import materialise
+
+    materialise(settings, span)
 
 
 def plain(settings: Any, span: Any) -> None:
@@ -103,6 +92,11 @@ def plain(settings: Any, span: Any) -> None:
     with default_engine(settings), redirect_stdout(io.StringIO()):
         FeatureStore(config=config).materialize(ends[0], ends[-1])
 
+
+RUNS = {
+    "penchant": lambda home, options: measure(home, options, ours),
+    "feast": lambda home, options: measure(home, options, plain),
+}
 
 if __name__ == "__main__":
     main()

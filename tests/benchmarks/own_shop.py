@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from runs import folder
 
+from features.events.schema import CATEGORY, ITEM_ID
 from features.files import write_table
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
 from features.views import views_of
-from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS
 from infra.database import create_databases
 from infra.partitions import Span, day_end
 from infra.ports import free_ports
@@ -32,9 +31,7 @@ _ZEROS = 0.7
 @contextmanager
 def own_shop(users: int, items: int, days: int) -> Iterator[Settings]:
     """The settings of a temporary home with its rows drawn, whose PostgreSQL and Valkey run."""
-    with tempfile.TemporaryDirectory(prefix="penchant-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # the servers may be another account's
+    with folder() as home:
         postgres_port, valkey_port = free_ports(2)
         (home / "settings.toml").write_text(f"postgres_port = {postgres_port}\nvalkey_port = {valkey_port}\n")
         settings = load_settings(home)
@@ -53,12 +50,17 @@ def draw(settings: Settings, users: int, items: int, days: int) -> Span:
     for number, day in enumerate(span.days()):
         for place, view in enumerate(views_of(settings)):
             rng = np.random.default_rng([SEED, number, place])
-            count = {ITEM_WINDOWS: items, CATEGORY_WINDOWS: CATEGORIES}.get(view.name, users)
+            count = entities(view, users, items)
             chosen = [f"{view.entity[:4]}-{entity}" for entity in range(count) if (entity + number) % 3]
             content = _rows(view, chosen, rng).append_column(EVENT_TIMESTAMP, _moments(settings, day, len(chosen)))
             content = content.append_column(CREATED_TIMESTAMP, content[EVENT_TIMESTAMP])
             write_table(content.cast(view.schema), settings.lake.feature(view.name, day))
     return span
+
+
+def entities(view: View, users: int, items: int) -> int:
+    """How many users, items or categories have rows in a view."""
+    return {ITEM_ID: items, CATEGORY: CATEGORIES}.get(view.entity, users)
 
 
 def _moments(settings: Settings, day: date, count: int) -> pa.Array:
