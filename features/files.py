@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.engine import DAY, Connection, Table, batches, table_of
+from features.engine import DAY, Column, Connection, Table, batches, table_of
 from features.whole import whole
 from infra.lake import written_aside
 
@@ -28,7 +29,7 @@ def read_files(connection: Connection, files: Iterable[Path], schema: pa.Schema)
     paths = whole(files, schema)
     if not paths:
         return table_of(connection, schema.empty_table())
-    return connection.read_parquet(paths, hive_partitioning=False).select(*schema.names)
+    return _columns(connection.read_parquet(paths, hive_partitioning=False), schema)
 
 
 def read_days(connection: Connection, files: Iterable[Path], schema: pa.Schema) -> Table:
@@ -36,8 +37,14 @@ def read_days(connection: Connection, files: Iterable[Path], schema: pa.Schema) 
     paths = whole(files, schema)
     if not paths:
         return table_of(connection, schema.append(pa.field(DAY, pa.date32())).empty_table())
-    table = connection.read_parquet(paths, hive_partitioning=True)
-    return table.select(*schema.names, **{DAY: table[_FOLDER].cast("date")})
+    table = connection.read_parquet(paths, hive_partitioning=True, union_by_name=True)
+    return _columns(table, schema, **{DAY: table[_FOLDER].cast("date")})
+
+
+def _columns(table: Table, schema: pa.Schema, **more: Column) -> Table:
+    """The columns of ``schema``; one that no file has is null."""
+    lacking = {name: ibis.null("string") for name in schema.names if name not in table.columns}
+    return table.mutate(**lacking).select(*schema.names, **more) if lacking else table.select(*schema.names, **more)
 
 
 def write_table(content: pa.Table, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.events.schema import ADDED
 from infra.errors import LakeError
 from infra.lake import DAILY
 
@@ -28,7 +29,8 @@ _MENDS: Final = {
 
 
 def whole(files: Iterable[Path], schema: pa.Schema) -> list[str]:
-    """The names of ``files``, of which each has the columns of ``schema``; others do not matter.
+    """The names of ``files``, of which each has the columns of ``schema`` (``ADDED`` ones apart); others do not
+    matter.
 
     Raises:
         LakeError: one is gone, cut off, or has a column less or of another type.
@@ -45,9 +47,9 @@ def _whole(path: Path, schema: pa.Schema) -> str:
     except (pa.ArrowException, OSError) as error:
         said = str(error).partition("\n")[0].rstrip(".")
         raise LakeError(f"{path} is not whole: {said}.", damaged) from error
-    if missing := [name for name in schema.names if name not in found.names]:
+    if missing := [name for name in schema.names if name not in found.names and name not in ADDED]:
         raise LakeError(f"{path} has no column {', '.join(missing)}.", otherwise)
-    for field in schema:
+    for field in (field for field in schema if field.name in found.names):
         if found.field(field.name).type != field.type:
             raise LakeError(f"{path}: {field.name} is {found.field(field.name).type}, not {field.type}.", otherwise)
     return str(path)

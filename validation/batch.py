@@ -17,6 +17,7 @@ from features.events.manifest import Manifest
 from features.events.route import others
 from features.events.rule import Rule
 from features.events.schema import (
+    ADDED,
     DELIVERY_ID,
     EVENT,
     EVENT_ID,
@@ -27,7 +28,7 @@ from features.events.schema import (
     QUANTITY,
     USER_ID,
 )
-from features.events.scratch import DAY_OF_FILE, read_parquet, text
+from features.events.scratch import DAY_OF_FILE, read_events, text
 from features.events.staging import staged_day
 from infra.lake import Lake
 from infra.settings import Settings
@@ -89,7 +90,7 @@ def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterato
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
                 {DAY_OF_FILE} || ' ' || {EVENT_ID} AS {EVENT_KEY},
                 {f"coalesce(({EVENT_ID}, {DAY_OF_FILE}) IN ({seen}), false)" if seen else "false"} AS {KNOWN}
-            FROM {read_parquet(files, "filename")} {own}
+            FROM {read_events(files, "filename")} {own}
         """)
         yield connection
 
@@ -112,4 +113,6 @@ def _published(lake: Lake, day: date, delivery_id: str) -> list[Path]:
 
 
 def _type(schema: pa.Schema, name: str) -> str:
+    if name in ADDED and name not in schema.names:
+        return _type(EVENT, name)
     return str(schema.field(name).type) if name in schema.names else "missing"

@@ -68,9 +68,11 @@ class Spark(Backend):  # type: ignore[misc] # Ibis ships no types
         job.to_spark_df().write.parquet(_uri(folder))
         return pq.read_table(folder)
 
-    def read_parquet(self, paths: Sequence[str], /, *, hive_partitioning: bool = False) -> Any:
+    def read_parquet(
+        self, paths: Sequence[str], /, *, hive_partitioning: bool = False, union_by_name: bool = False
+    ) -> Any:
         """As DuckDB's: files by name, with a column for every ``name=value`` folder if that is asked for."""
-        reader = self._session.read
+        reader = self._session.read.option("mergeSchema", union_by_name)
         if hive_partitioning:
             reader = reader.option("basePath", _uri(Path(paths[0]).parents[1]))
         return self._read(reader, paths)

@@ -86,5 +86,8 @@ ITEM: Final = pa.schema(
     ]
 )
 
+#: Columns that files of earlier versions lack: null there.
+ADDED: Final = (COUNTRY, CAMPAIGN)
+
 #: The order of events everywhere: time, then place in the source, then id.
 EVENT_ORDER: Final = (OCCURRED_AT, SOURCE_POSITION, EVENT_ID)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import duckdb
 
+from features.events.schema import ADDED
 from infra.errors import MachineError
 from infra.settings import Settings
 
@@ -114,6 +115,13 @@ def read_parquet(files: Iterable[Path], name_as: str = "") -> str:
     """
     named = f", filename = '{name_as}'" if name_as else ""
     return f"read_parquet({listing(list(files))}, hive_partitioning = false{named})"
+
+
+def read_events(files: Iterable[Path], name_as: str = "") -> str:
+    """``read_parquet`` of files of events; those of earlier versions lack columns, which are null then."""
+    added = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in ADDED)
+    held = read_parquet(files, name_as).removesuffix(")") + ", union_by_name = true)"
+    return f"(SELECT {added} WHERE false UNION ALL BY NAME SELECT * FROM {held})"
 
 
 def listing(values: list[Any]) -> str:

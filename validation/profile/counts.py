@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from features.events.schema import EVENT_TYPE, ITEM_ID, OCCURRED_AT, USER_ID
-from features.events.scratch import DAY_OF_FILE, read_parquet, text
+from features.events.scratch import DAY_OF_FILE, read_events, text
 from infra.errors import MachineError
 from infra.settings import Settings
 from validation.profile.findings import Bins, Spread
@@ -126,5 +126,5 @@ def bins(connection: duckdb.DuckDBPyConnection, rows: str, value: str, edges: Se
 
 def _view(name: str, files: Sequence[Path]) -> str:
     # anchored at the file's own folder: a home may lie below a folder called dt=… as well
-    source = read_parquet(files, "filename")
+    source = read_events(files, "filename")
     return f"CREATE VIEW {name} AS SELECT * EXCLUDE (filename), {DAY_OF_FILE} AS {_DAY} FROM {source}"

@@ -12,8 +12,8 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from features.events.schema import EVENT, EVENT_TYPE, INGESTED_AT, USER_ID
-from features.events.scratch import DAY_OF_FILE, listing, read_parquet
+from features.events.schema import ADDED, EVENT, EVENT_TYPE, INGESTED_AT, USER_ID
+from features.events.scratch import DAY_OF_FILE, read_events
 
 Row = Mapping[str, Any]
 
@@ -24,6 +24,8 @@ NO_ROWS: Final = "0" * _DIGITS
 
 def _text(field: pa.Field) -> str:
     """A column as text: the same in every time zone, and null unlike any text."""
+    if field.name in ADDED:  # as if it were not there where it is null: digests of earlier versions hold
+        return f"'{field.name}=' || {field.name}"
     column = f"epoch_us({field.name})" if pa.types.is_timestamp(field.type) else field.name
     return f"coalesce(CAST({column} AS VARCHAR), chr(30))"
 
@@ -34,7 +36,7 @@ _NUMBER: Final = f"md5_number(concat_ws(chr(31), {', '.join(_text(field) for fie
 
 def events_in(files: Sequence[Path]) -> str:
     """SQL for the events in ``files``, one or more."""
-    return f"SELECT {', '.join(EVENT.names)} FROM read_parquet({listing(list(files))}, hive_partitioning = false)"
+    return f"SELECT {', '.join(EVENT.names)} FROM {read_events(files)}"
 
 
 def rows_and_digest(connection: duckdb.DuckDBPyConnection, events: str) -> tuple[int, str]:
@@ -52,7 +54,7 @@ def count_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
     """
     if not files:
         return {}
-    events = f"(SELECT *, {DAY_OF_FILE} AS day FROM {read_parquet(files, 'filename')})"
+    events = f"(SELECT *, {DAY_OF_FILE} AS day FROM {read_events(files, 'filename')})"
     found = connection.execute(f"""
         SELECT day, count(*) AS rows, count(DISTINCT {USER_ID}) AS users, count(*) FILTER ({USER_ID} IS NULL) AS guests,
             histogram({EVENT_TYPE}) AS mix
