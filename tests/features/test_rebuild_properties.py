@@ -183,13 +183,15 @@ build(settings, Span(*map(date.fromisoformat, sys.argv[3:])))
 
 
 def test_of_two_builds_at_once_one_is_killed(shop: Callable[[], Any]) -> None:
-    """Whichever comes first: the other one builds what both would have, and what is left lying is found."""
+    """Whichever comes first: what is due afterwards is built, and what is left lying is found."""
     clean, found = shop(), shop()
     build(clean.settings, SPAN)
     command = [str(found.settings.home), repr(LENGTHS), str(SPAN.start), str(SPAN.end)]
     codes = (DIES.format(step=12) + BUILDS, BUILDS)
     runs = [subprocess.Popen([sys.executable, "-c", code, *command], cwd=PROJECT) for code in codes]
     assert [run.wait(timeout=200) for run in runs] == [-9, 0]
+    last = Span.of_day(SPAN.end - timedelta(days=1))
+    build(found.settings, due(found.settings, last), only_new=True)
     check_same(found, clean)
     [left] = found.lake.root.glob(".before.*")
     assert left in leftovers(found.lake, time.time() + 60)
