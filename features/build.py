@@ -14,7 +14,7 @@ from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
 from features.covisits import covisits
 from features.daily import Daily
-from features.days import mark_built, new_since, require_closed, version
+from features.days import forget_built, mark_built, new_since, require_closed, version
 from features.engine import DAY, Connection, Table, connect, stored, table_of
 from features.engines.trouble import explained
 from features.events.schema import USER_ID
@@ -83,6 +83,7 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     knowledge = Knowledge(settings)
     since_us = new_since(settings, knowledge, span) if only_new else None
     passes = knowledge.passes(span, since_us)
+    forget_built(settings, span)
     if since_us is None:  # first, for a row is compared with those that were known before it
         drop_others(settings, knowledge, span, passes)
     rows = dict.fromkeys((*(daily.name for daily in DAILY), *(view.name for view in views_of(settings))), 0)

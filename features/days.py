@@ -73,6 +73,12 @@ def mark_built(settings: Settings, versions: Mapping[date, Mapping[str, Any]]) -
             write_json(settings.lake.built(day), made_from)
 
 
+def forget_built(settings: Settings, span: Span) -> None:
+    """Before any of their files is written again: days of which a build is killed in the midst of it are due."""
+    for day in span.days():
+        settings.lake.built(day).unlink(missing_ok=True)
+
+
 def new_since(settings: Settings, knowledge: Knowledge, span: Span) -> int | None:
     """From when on what is known of ``span`` is not built yet, microseconds since 1970 UTC.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from features import chain
 from features.build import build
 from features.days import built_days, due, unbuilt_through
+from features.events.keeping.leftovers import leftovers
 from infra.lake import DAILY, read_json, write_json
 from infra.partitions import Span
 from infra.settings import PROJECT, Settings
@@ -181,13 +183,29 @@ build(settings, Span(*map(date.fromisoformat, sys.argv[3:])))
 
 
 def test_of_two_builds_at_once_one_is_killed(shop: Callable[[], Any]) -> None:
-    """Whichever comes first: the other one builds what both would have."""
+    """Whichever comes first: what is due afterwards is built, and what is left lying is found."""
     clean, found = shop(), shop()
     build(clean.settings, SPAN)
     command = [str(found.settings.home), repr(LENGTHS), str(SPAN.start), str(SPAN.end)]
     codes = (DIES.format(step=12) + BUILDS, BUILDS)
     runs = [subprocess.Popen([sys.executable, "-c", code, *command], cwd=PROJECT) for code in codes]
-    assert [run.wait(timeout=300) for run in runs] == [-9, 0]
+    assert [run.wait(timeout=200) for run in runs] == [-9, 0]
+    last = Span.of_day(SPAN.end - timedelta(days=1))
+    build(found.settings, due(found.settings, last), only_new=True)
+    check_same(found, clean)
+    [left] = found.lake.root.glob(".before.*")
+    assert left in leftovers(found.lake, time.time() + 60)
+
+
+def test_days_that_were_built_are_due_when_a_build_of_them_was_killed(shop: Callable[[], Any], dies: Any) -> None:
+    """Their tiles may hold what was known at first, while rows that came late are on their way again."""
+    clean, found = shop(), shop()
+    for one in (clean, found):
+        build(one.settings, SPAN)
+    assert dies(20, lambda: build(found.settings, SPAN))
+    last = Span.of_day(SPAN.end - timedelta(days=1))
+    assert due(found.settings, last) == SPAN
+    build(found.settings, due(found.settings, last), only_new=True)
     check_same(found, clean)
 
 
