@@ -16,7 +16,7 @@ from typing import Final
 from features.events.manifest import Closed
 from features.events.reading.relations import DATA_SUFFIXES
 from features.events.sources import source_named
-from infra.errors import DeliveryError
+from infra.errors import DeliveryError, LakeError
 from infra.lake import read_json, written_aside
 from infra.partitions import Span, require_over
 from infra.settings import Settings
@@ -85,7 +85,7 @@ def published_from(folder: Path) -> str | None:
     marker = folder / PUBLISHED_MARKER
     try:
         return str(read_json(marker)["delivery_id"]) if marker.exists() else None
-    except (ValueError, KeyError, TypeError) as error:
+    except (LakeError, ValueError, KeyError, TypeError) as error:
         raise DeliveryError(f"{marker} cannot be used: {error!r}.", "Delete it, and put the files back.") from error
 
 
@@ -126,7 +126,7 @@ def delivered_at(folder: Path) -> datetime | None:
         if moment.tzinfo is None:
             raise ValueError("the moment has no offset")
         return moment.astimezone(UTC)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (LakeError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DeliveryError(
             f"{marker} cannot be used: {error!r}.", 'Write {"delivered_at": "2010-12-10T01:00:00+00:00"} or delete it.'
         ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.events.landing_folder import DELIVERY_MARKER
-from infra.errors import DeliveryError
+from infra.errors import DeliveryError, LakeError
 from infra.lake import read_json, write_json, written_aside
 from infra.locks import one_at_a_time
 from infra.settings import Settings
@@ -96,7 +96,7 @@ def _latest(landing: Path) -> tuple[int, Mark | None]:
 def _content(marker: Path) -> dict[str, Any]:
     try:
         return dict(read_json(marker))
-    except (ValueError, TypeError) as error:
+    except (LakeError, ValueError, TypeError) as error:
         raise DeliveryError(
             f"{marker} cannot be used: {error!r}.", "It says how far a database was read: bring it back, or delete it."
         ) from error
