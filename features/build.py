@@ -33,13 +33,16 @@ from features.view import View
 from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, days_needed, item_windows, segment_windows, user_windows
 from features.window_views import CATEGORY_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS
+from infra.lake import read_json
 from infra.locks import one_at_a_time
 from infra.moments import moment_of
 from infra.partitions import Span, day_start
 from infra.settings import Settings
 
-#: Longer spans are built in pieces: bounds memory, and the powers of two of the interest.
-CHUNK_DAYS: Final = 180
+#: Longer spans are built in pieces, and so are those with more events: bounds memory, and the powers of two of the
+#: interest. A piece reads a month of tiles before it, so it should be no shorter than that.
+PIECE_DAYS: Final = 180
+PIECE_EVENTS: Final = 20_000_000
 DAILY: Final = (TILES, BASKETS, SEGMENTS)
 CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
@@ -87,7 +90,7 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     if since_us is None:  # first, for a row is compared with those that were known before it
         drop_others(settings, knowledge, span, passes)
     rows = dict.fromkeys((*(daily.name for daily in DAILY), *(view.name for view in views_of(settings))), 0)
-    pieces = [piece for one in passes for piece in _pieces(one)]
+    pieces = [piece for one in passes for piece in _pieces(settings, one)]
     for at, piece in enumerate(pieces):
         with connect(settings) as connection:
             for name, count in _Builder(connection, settings, knowledge, piece).written():
@@ -99,12 +102,14 @@ def _written(settings: Settings, span: Span, progress: Progress | None, only_new
     return rows
 
 
-def _pieces(one: Pass) -> Iterator[Pass]:
-    start = one.span.start
-    while start < one.span.end:
-        end = min(start + timedelta(days=CHUNK_DAYS), one.span.end)
-        yield replace(one, span=Span(start, end))
-        start = end
+def _pieces(settings: Settings, one: Pass) -> Iterator[Pass]:
+    start, events = one.span.start, 0
+    for day in one.span.days():
+        events += read_json(settings.lake.partition(day))["rows"]
+        end = day + timedelta(days=1)
+        if events >= PIECE_EVENTS or (end - start).days == PIECE_DAYS or end == one.span.end:
+            yield replace(one, span=Span(start, end))
+            start, events = end, 0
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from features.view import EVENT_TIMESTAMP, Feature, View
 from infra.lake import Lake
 from infra.partitions import Span
 
-#: Decayed interest agrees to this, however it was computed.
-_AGREE: Final = 1e-9
 _AT: Final = "at"
 
 
@@ -66,7 +64,7 @@ def _differs(joined: Table, feature: Feature) -> Column:
     if feature.kind == "list<float64>":
         now, was = now.sums(), was.sums()
     if feature.kind in ("float64", "list<float64>"):
-        return (now - was).abs() > _AGREE * ibis.greatest(now.abs(), was.abs(), 1.0)
+        return (now - was).abs() > feature.agree * ibis.greatest(now.abs(), was.abs(), 1.0)
     return ~now.identical_to(was)
 
 

@@ -37,6 +37,8 @@ class Feature:
     Attributes:
         expression: how it follows from other columns of its row, a mapping of their names to Ibis columns; None: it
             is counted itself.
+        agree: of a number that is no integer: what changes by no more than this share of it (of a list's sum) does
+            not change for late rows.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Feature:
     unit: str
     description: str
     expression: Callable[[Any], Any] | None = field(default=None, compare=False)
+    agree: float = 1e-9
 
 
 @dataclass(frozen=True)

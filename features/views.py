@@ -83,7 +83,8 @@ def _covisits(days: int) -> Iterator[Feature]:
         yield Feature(covisit_column(kind, "items"), "list<string>", "", f"{told}, last {days} days")
         yield Feature(covisit_column(kind, "counts"), "list<int64>", basket, f"{basket} with both, last {days} days")
         lift = "how many times as often as by chance both are in one, when the item was last in one or left the window"
-        yield Feature(covisit_column(kind, "lifts"), "list<float64>", "ratio", lift)
+        # each late basket changes a little how many there are, and so all lifts of a month
+        yield Feature(covisit_column(kind, "lifts"), "list<float64>", "ratio", lift, agree=0.01)
 
 
 def _interest(half_life_days: tuple[int, ...]) -> Iterator[Feature]:

@@ -268,12 +268,18 @@ def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_
     assert len(made.rows("user_windows", Span.of_day(START))[START]) == 3
 
 
-def test_long_spans_are_built_in_pieces(shop: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [{"PIECE_DAYS": 2}, {"PIECE_EVENTS": 1}])
+def test_long_and_crowded_spans_are_built_in_pieces(
+    shop: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
     build(settings, SPAN)
     names = ("user_windows", "item_windows", "user_sequence", "user_items")
     before = {name: shop.rows(name, SPAN) for name in names}
-    monkeypatch.setattr(building, "CHUNK_DAYS", 2)
-    build(settings, SPAN)
+    for name, value in limit.items():
+        monkeypatch.setattr(building, name, value)
+    seen: list[str] = []
+    build(settings, SPAN, lambda name, *_step: seen.append(name))
+    assert len({name for name in seen if name.startswith("tiles")}) > 1
     assert {name: shop.rows(name, SPAN) for name in names} == before
 
 

@@ -169,6 +169,8 @@ def same_row(row: dict[str, Any], other: dict[str, Any]) -> None:
     for name, value in row.items():
         if name.startswith(("interest_", "profile_shares")) and name.endswith("d"):
             np.testing.assert_allclose(value, other[name], rtol=1e-9)
+        elif name.endswith("_lifts"):  # what late rows change by less is no version of its own
+            np.testing.assert_allclose(value, other[name], atol=0.01 * max(1, sum(value), sum(other[name])))
         elif name not in (CREATED_TIMESTAMP, EVENT_TIMESTAMP):
             assert value == other[name], name
 
