@@ -13,7 +13,7 @@ from serving.schemas import CategoryInterest, Interest
 from serving.shelf import Shelf
 from serving.state import Known
 
-#: A category rises when its share at the shortest half-life is this many times that at the longest.
+#: A category rises when its share at the half-life before the middle one is this many times that at the longest.
 TREND: Final = 1.25
 LAST_EVENTS: Final = 20
 
@@ -48,7 +48,7 @@ def _categories(state: UserState) -> list[CategoryInterest]:
     strengths = state.interest.at(state.moment_us, state.half_life_days)[named]
     names = [name for name in state.interest.categories if name]
     shares = _shares(strengths)
-    middle, shortest, longest = _middle(state), *_ends(state)
+    middle, recent, longest = _middle(state), max(_middle(state) - 1, 0), len(state.half_life_days) - 1
     rows = [
         CategoryInterest(
             category=name,
@@ -56,7 +56,7 @@ def _categories(state: UserState) -> list[CategoryInterest]:
             strengths={
                 f"{days}d": float(value) for days, value in zip(state.half_life_days, strengths[place], strict=True)
             },
-            trend=trend(float(shares[place, shortest]), float(shares[place, longest])),
+            trend=trend(float(shares[place, recent]), float(shares[place, longest])),
         )
         for place, name in enumerate(names)
     ]
@@ -72,9 +72,3 @@ def _shares(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _middle(state: UserState) -> int:
     return len(state.half_life_days) // 2
-
-
-def _ends(state: UserState) -> tuple[int, int]:
-    """Places of the shortest and of the longest half-life."""
-    days = state.half_life_days
-    return days.index(min(days)), days.index(max(days))

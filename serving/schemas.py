@@ -87,8 +87,8 @@ class CategoryInterest(Answer):
     share: float = Field(description="at the profile's half-life; shares sum to 1")
     strengths: dict[str, float] = Field(description="decayed strength by half-life, such as 30d")
     trend: Literal["rising", "falling", "stable"] = Field(
-        description="share at the shortest half-life against the longest: rising from `trend_threshold` times, "
-        "falling from one over it"
+        description="share at the half-life before the middle one against the longest: "
+        "rising from `trend_threshold` times, falling from one over it"
     )
 
 
