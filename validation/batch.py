@@ -26,6 +26,7 @@ from features.events.schema import (
     OCCURRED_AT,
     PRICE,
     QUANTITY,
+    RATING,
     USER_ID,
 )
 from features.events.scratch import DAY_OF_FILE, read_events, text
@@ -83,9 +84,11 @@ def opened(settings: Settings, manifest: Manifest, files: list[Path]) -> Iterato
     seen = others(settings.lake, manifest.days, manifest.delivery_id, ())
     staged = settings.lake.staging(manifest.delivery_id).exists()
     own = "" if staged else f"WHERE {DELIVERY_ID} = {text(manifest.delivery_id)}"
+    # DuckDB takes least and greatest values from the files, which leave NaN out: a computed column has none
+    rating = f"CASE WHEN isnan({RATING}) THEN 'NaN'::DOUBLE ELSE {RATING} END AS {RATING}"
     with database(settings) as connection:
         connection.execute(f"""
-            CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename),
+            CREATE VIEW {BATCH} AS SELECT * EXCLUDE (filename) REPLACE ({rating}),
                 CAST({DAY_OF_FILE} AS VARCHAR) AS {FILE_DAY},
                 CAST(CAST({OCCURRED_AT} AS DATE) AS VARCHAR) AS {TIME_DAY},
                 {DAY_OF_FILE} || ' ' || {EVENT_ID} AS {EVENT_KEY},

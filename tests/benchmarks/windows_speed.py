@@ -26,7 +26,8 @@ from results import Result, result, say
 from runs import alone, folder, made, options_of
 from windows_peers import write_peers_events
 
-from features.build import TILES, build
+from features.build import build
+from features.tiles import TILES
 from features.window_views import USER_WINDOWS
 
 SIZES = {
@@ -75,7 +76,7 @@ def main() -> None:
 def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result]:
     """The windows (from events to files) beside each peer, and our steps."""
     events, steps = found["take"]["accepted"], found["ours"]["steps"]
-    both = steps[TILES] + steps[USER_WINDOWS]
+    both = steps[TILES.name] + steps[USER_WINDOWS]
     data = f"{events:,} simulated events of {options.users:,} users in {options.days} days"
 
     def beside(run: str, share: int, peer: str, wanted: str, packages: Sequence[str]) -> Result:
@@ -93,7 +94,7 @@ def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result
         beside("pandas", options.pandas, "pandas", "300,000 events/s; 20 x pandas", ("pandas",)),
         beside("feast", options.feast, "Feast on Spark", "10 x Feast on Spark", spark),
         beside("feast_sums", options.feast, "Feast on Spark without distinct counts", "", spark),
-        step("tiles from events", steps[TILES]),
+        step("tiles from events", steps[TILES.name]),
         step("user windows from tiles", steps[USER_WINDOWS], rows=mine["rows"]),
         step("tiles and all views", mine["seconds"], peak_mib=mine["peak_mib"]),
     ]

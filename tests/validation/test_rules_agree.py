@@ -105,6 +105,12 @@ def test_whatever_the_rows(agreed: Any, rows: list[Row]) -> None:
     agreed(rows)
 
 
+def test_nan_is_found_though_the_files_say_that_all_ratings_are_small(agreed: Any, row: Callable[..., Row]) -> None:
+    ratings = (0.0, None, 0.0, None, float("nan"))
+    found = agreed([row(event_id=str(place), rating=rating) for place, rating in enumerate(ratings)])
+    assert found["rating_out_of_range"] == [4]
+
+
 def every_violation(row: Callable[..., Row]) -> list[Row]:
     """Of every row-level rule two rows or more, with the last good ones between them."""
     wrong: list[Row] = [
