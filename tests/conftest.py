@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import prometheus_client  # noqa: F401 # first: where Feast comes before it, it counts in files
 import pytest
 from sqlalchemy import Engine, delete
 

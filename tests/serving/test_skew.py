@@ -217,7 +217,7 @@ def test_a_category_that_is_told_after_the_event_is_no_skew(shop: House) -> None
     report = shop.check()
     assert (report.compared, set(report.explained)) == (0, {"told"})
     # the category in the sequence, in the interest and in its three profiles
-    assert report.explained["told"].different == 5
+    assert report.explained["told"].different == 6
 
 
 def test_a_wrong_half_life_online_is_caught(shop: House, tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_wrong_half_life_online_is_caught(shop: House, tmp_path: Path) -> None
 def built_otherwise(settings: Settings, home: Path) -> pd.DataFrame:
     """The last rows of interest of a build with five days in place of seven."""
     shutil.copytree(settings.lake.root, home / "lake")
-    other = settings.model_copy(update={"home": home, "half_life_days": (5, *settings.half_life_days[1:])})
+    other = settings.model_copy(update={"home": home, "half_life_days": (1, 5, 30, 90)})
     shutil.rmtree(other.lake.root / "features")
     shutil.rmtree(other.lake.root / "tiles")
     build(other, HISTORY)

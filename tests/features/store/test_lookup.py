@@ -18,8 +18,8 @@ from features.store.encode import encoded
 from features.store.keys import entity_key, feature_field, key_prefix
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK
-from features.views import SERVICE, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
-from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS, USER_WINDOWS, horizon_days
+from features.views import ITEM_COVISITS, SERVICE, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
+from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS, horizon_days
 from infra.errors import FeatureError, ServiceError
 from infra.partitions import day_end
 from infra.valkey import valkey
@@ -27,6 +27,10 @@ from infra.valkey import valkey
 START = date(2011, 1, 3)
 WINDOWS = (1, 3)
 DEFAULTS = {"int64": 0, "float64": 0.0, "list<string>": [], "list<int64>": [], "list<float64>": []}
+
+
+#: Views of other entities than users and items.
+OF_OTHERS = {CATEGORY_WINDOWS, SEGMENT_WINDOWS}
 
 
 def through(shop: Any) -> datetime:
@@ -40,9 +44,13 @@ def test_it_is_what_feast_answers(store: Any) -> None:
     found = Lookup(store.settings).look_up({"user_id": users, "item_id": items}, through(store))
     feast = repository.open_store(store.settings)
     service = feast.get_online_features(feast.get_feature_service(SERVICE), {"user_id": users}).to_dict(True)
-    names = [f"{ITEM_WINDOWS}:{field.name}" for field in feast.get_feature_view(ITEM_WINDOWS).features]
+    names = [
+        f"{view}:{field.name}"
+        for view in (ITEM_WINDOWS, ITEM_COVISITS)
+        for field in feast.get_feature_view(view).features
+    ]
     service |= feast.get_online_features(names, {"item_id": items}).to_dict(True)
-    assert found.rows.keys() == {view.name for view in views_of(store.settings)} - {CATEGORY_WINDOWS}
+    assert found.rows.keys() == {view.name for view in views_of(store.settings)} - OF_OTHERS
     for view in (view for view in views_of(store.settings) if view.name in found.rows):
         rows = found.rows[view.name]
         for feature in view.features:
@@ -55,7 +63,7 @@ def test_it_is_what_feast_answers(store: Any) -> None:
 @pytest.mark.integration
 def test_what_is_missing_is_stated(store: Any) -> None:
     found = Lookup(store.settings).look_up({"user_id": ["st-nobody", "st-u1"], "item_id": []}, through(store))
-    for view in (view for view in views_of(store.settings) if view.name != CATEGORY_WINDOWS):
+    for view in (view for view in views_of(store.settings) if view.name not in OF_OTHERS):
         rows = found.rows[view.name]
         if view.entity == "user_id":
             assert (rows.age, rows.holds) == ([None, timedelta(0)], [False, True])
