@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from features.events.rule import HORIZON, Rule, Severity, not_among, outside, unlike
 from features.events.schema import (
-    CAMPAIGN,
-    COUNTRY,
     CURRENCY,
     DWELL_MS,
     EVENT_ID,
@@ -90,8 +88,6 @@ def _like(name: str, column: str, pattern: str, reason: str) -> Rule:
 
 
 _IDS: Final = (USER_ID, ITEM_ID, EVENT_ID, SESSION_ID)
-
-_TEXTS: Final = (*_IDS, COUNTRY, CAMPAIGN)
 
 #: In the order in which a refused row names them. Patterns have no braces, which a source's conditions
 #: have for columns of its files.
