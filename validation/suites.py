@@ -20,7 +20,7 @@ from validation.rules import event_rules, schema_rules
 FILES: Final = "files"
 FILES_VERSION: Final = "1"
 EVENTS: Final = "events"
-EVENTS_VERSION: Final = "3"
+EVENTS_VERSION: Final = "4"
 HISTORY: Final = "history"
 HISTORY_VERSION: Final = "1"
 

@@ -29,7 +29,7 @@ from features.events.rules import (
 from features.events.schema import DWELL_MS, EVENT_ID, OCCURRED_AT, PRICE, QUANTITY, RATING, SOURCE_POSITION
 
 #: Changes whenever a rule changes what is taken or refused.
-RULE_VERSION: Final = "4"
+RULE_VERSION: Final = "5"
 
 TIME_MISSING: Final = "time_missing"
 TIME_UNREADABLE: Final = "time_unreadable"

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from features.events.rule import HORIZON, Rule, Severity, not_among, outside, unlike
 from features.events.schema import (
+    CAMPAIGN,
+    COUNTRY,
     CURRENCY,
     DWELL_MS,
     EVENT_ID,
@@ -87,7 +89,8 @@ def _like(name: str, column: str, pattern: str, reason: str) -> Rule:
     return Rule(name, "critical", "ExpectColumnValuesToMatchRegex", arguments, unlike(column, pattern), reason=reason)
 
 
-_IDS: Final = (USER_ID, ITEM_ID, EVENT_ID, SESSION_ID)
+#: Country and campaign name segments, whose windows are looked up by them.
+_IDS: Final = (USER_ID, ITEM_ID, EVENT_ID, SESSION_ID, COUNTRY, CAMPAIGN)
 
 #: In the order in which a refused row names them. Patterns have no braces, which a source's conditions
 #: have for columns of its files.

@@ -107,6 +107,8 @@ def test_the_sources_own_id_decides(tmp_path: Path, take: Any, read: Any) -> Non
         ({"price": 5, "currency": "pounds"}, "currency_unreadable"),
         ({"source_position": "first"}, "position_unreadable"),
         ({"event_id": "e" * 300}, "id_too_long"),
+        ({"campaign": "c" * 300}, "id_too_long"),
+        ({"country": "Nor\nway"}, "id_unreadable"),
         ({"occurred_at": "infinity"}, "time_unreadable"),
     ],
 )
