@@ -75,7 +75,7 @@ def materialise(home: Path, options: Namespace, measured: Sequence[tuple[str, st
     store = FeatureStore(config=config)
     user = Entity(name="user_id", join_keys=["user_id"], value_type=ValueType.STRING)
     span = span_of(options)
-    told = source_view(user, peers_events(home, options.feast))
+    told = source_view(user, peers_events(home, "feast"))
     views = [view(user, told, written(home, days, len(measured)), days, span.end, measured) for days in LENGTHS]
     store.apply([user, told, *views])
     start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (span.start, span.end))

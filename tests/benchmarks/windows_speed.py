@@ -3,9 +3,10 @@
     python tests/benchmarks/windows_speed.py [--size normal] [--events 3000000] [--users 300000] [--days 60]
 
 The events are simulated, ingested and published before; measured is ``features.build.build`` from them to the files
-of all days: its first two steps, tiles from events and user windows from tiles, and for the whole of it as well.
-The peers read one file of the same events with category and spend joined already, and write the same windows
-(counts, distinct items and categories, spend, dwell time by behaviour) without the columns that only ours has. They
+of all days: its steps to the user windows, which are tiles and users' days from events and windows from these, and
+the whole of it.
+The peers read one file of the same events with category and spend joined already. Pandas makes the same columns,
+Feast those that its aggregations know (counts, distinct items and categories, spend, dwell time by behaviour). They
 are given ``--pandas`` and ``--feast`` per cent of the users, whose share of all events counts as theirs, guests'
 too: that is in their favour. That their numbers are ours is tested (``test_windows_peers.py``). Each run has a
 process of its own.
@@ -28,6 +29,7 @@ from windows_peers import write_peers_events
 
 from features.build import build
 from features.tiles import TILES
+from features.user_days import USER_DAYS
 from features.window_views import USER_WINDOWS
 
 SIZES = {
@@ -76,7 +78,7 @@ def main() -> None:
 def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result]:
     """The windows (from events to files) beside each peer, and our steps."""
     events, steps = found["take"]["accepted"], found["ours"]["steps"]
-    both = steps[TILES.name] + steps[USER_WINDOWS]
+    both = steps[TILES.name] + steps[USER_DAYS.name] + steps[USER_WINDOWS]
     data = f"{events:,} simulated events of {options.users:,} users in {options.days} days"
 
     def beside(run: str, share: int, peer: str, wanted: str, packages: Sequence[str]) -> Result:
