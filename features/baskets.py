@@ -14,11 +14,12 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
-from features.behaviour import ORDER
+from features.behaviour import OCCURRED_US, ORDER
 from features.daily import Daily
+from features.decay import MINUTE_US
 from features.engine import DAY, Table
 from features.events.schema import EVENT_TYPE, IS_BOT, ITEM_ID, SESSION_ID, USER_ID
-from features.tiles import OF_DAY, SESSION_STARTS, with_session_starts
+from features.tiles import of_guests
 from features.window_views import INTERACTIONS
 from infra.settings import Settings
 
@@ -47,9 +48,11 @@ SCHEMA: Final = pa.schema(
 
 def baskets(events: Table, settings: Settings) -> Table:
     """Baskets of each day (columns ``SCHEMA``): by pair of items in both orders, by item, and all of them."""
-    begins = with_session_starts(events, settings.session_minutes)
-    until_now = ibis.cumulative_window(group_by=OF_DAY, order_by=ORDER)
-    runs = begins.mutate(**{_RUN: _[SESSION_STARTS].sum().over(until_now).cast("float64")})
+    of_day = (USER_ID, SESSION_ID, DAY)
+    pause = _[OCCURRED_US] - _[OCCURRED_US].lag().over(ibis.window(group_by=of_day, order_by=ORDER))
+    begins = (pause >= settings.session_minutes * MINUTE_US).fill_null(True).cast("float64")
+    until_now = ibis.cumulative_window(group_by=of_day, order_by=ORDER)
+    runs = of_guests(events).mutate(begins=begins).mutate(**{_RUN: _.begins.sum().over(until_now)}).drop("begins")
     known = _[USER_ID].notnull() | _[SESSION_ID].notnull()
     wanted = runs.filter(~_[IS_BOT], _[ITEM_ID].notnull(), _[EVENT_TYPE].isin(INTERACTIONS), known)
     # a join finds no nulls

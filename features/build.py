@@ -28,6 +28,7 @@ from features.segments import SEGMENTS
 from features.sequences import sequenced, user_sequence
 from features.tiles import TILES
 from features.undo import undone_on_failure
+from features.user_days import USER_DAYS
 from features.versions import drop_others, moments, revised_days
 from features.view import View
 from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
@@ -43,7 +44,7 @@ from infra.settings import Settings
 #: interest. A piece reads a month of tiles before it, so it should be no shorter than that.
 PIECE_DAYS: Final = 180
 PIECE_EVENTS: Final = 20_000_000
-DAILY: Final = (TILES, BASKETS, SEGMENTS)
+DAILY: Final = (TILES, USER_DAYS, BASKETS, SEGMENTS)
 CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
 Progress = Callable[[str, int, int], None]
@@ -144,7 +145,7 @@ class _Builder:
             return segment_windows(connection, known[SEGMENTS.name], span, settings.window_days)
         seen = known[TILES.name]
         if view.name == USER_WINDOWS:
-            return user_windows(connection, seen, span, settings.window_days)
+            return user_windows(connection, seen, known[USER_DAYS.name], span, settings.window_days)
         if view.name == CATEGORY_WINDOWS:
             return category_windows(connection, seen, span, settings.window_days)
         return item_windows(connection, settings, seen, items, span)

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from features.engine import Column
-
 #: Of each behaviour the moment of its last event, whenever that was in the tiles, microseconds since 1970 UTC.
 LATEST: Final = "latest"
-#: Ways in which what a day says about a window is told: what enters it, and what leaves it.
-IN: Final = "in"
-OUT: Final = "out"
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window: of a behaviour (empty: of all types together) a measure over so many days."""
+    """A measure of a behaviour over so many days; the name of the behaviour is empty where it is said otherwise.
+
+    A day has columns for what enters the window on it, and for what leaves it so many days later.
+    """
 
     behaviour: str
     measure: str
     days: int
+    distinct: bool
 
     @property
     def column(self) -> str:
-        return "_".join(filter(None, (self.behaviour, self.measure, f"{self.days}d")))
+        return self._named(f"{self.days}d")
+
+    @property
+    def entering(self) -> str:
+        return self._named(f"in_{self.days}" if self.distinct else "")
+
+    @property
+    def leaving(self) -> str:
+        return self._named(f"out_{self.days}" if self.distinct else "")
+
+    def _named(self, end: str) -> str:
+        return "_".join(filter(None, (self.behaviour, self.measure, end)))
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Counted:
         measures: for each behaviour its measures.
         sums: for each measure that is a sum the column of the tiles.
         distincts: for each measure that is a distinct count the column of the tiles.
-        of_all: measures over all types together: what a day adds, as an aggregation of its tiles.
+        of_all: measures over all types together.
         lengths: for each measure the lengths of its windows, in days.
         latest: column of the tiles with the last moment.
     """
@@ -46,20 +56,24 @@ class Counted:
     measures: Mapping[str, Sequence[str]]
     sums: Mapping[str, str]
     distincts: Mapping[str, str]
-    of_all: Mapping[str, Column]
+    of_all: Sequence[str]
     lengths: Mapping[str, tuple[int, ...]]
     latest: str
 
-    def windows(self, behaviours: Sequence[str]) -> Iterator[Window]:
-        """Every window of these behaviours and of all types together."""
-        of_types = [(behaviour, measure) for behaviour in behaviours for measure in self.measures[behaviour]]
-        for behaviour, measure in (*of_types, *(("", measure) for measure in self.of_all)):
-            yield from (Window(behaviour, measure, days) for days in self.lengths[measure])
+    def windows(self, behaviour: str) -> list[Window]:
+        """The windows of a behaviour, or (empty) of all types together."""
+        return self._windows(behaviour, self.measures[behaviour] if behaviour else self.of_all)
 
-    def source(self, window: Window, way: str) -> str:
-        """Which column of a day holds what enters or leaves a window."""
-        name = f"{window.measure}_{way}_{window.days}" if window.measure in self.distincts else window.measure
-        return f"{window.behaviour}_{name}" if window.behaviour else name
+    def windows_of_a_type(self) -> list[Window]:
+        """Every window that a behaviour may have, without its name."""
+        return self._windows("", (*self.sums, *self.distincts))
+
+    def _windows(self, behaviour: str, measures: Iterable[str]) -> list[Window]:
+        return [
+            Window(behaviour, measure, days, measure in self.distincts)
+            for measure in measures
+            for days in self.lengths[measure]
+        ]
 
     @property
     def leaving(self) -> list[int]:

@@ -100,6 +100,11 @@ def retrieved(connection: Connection, asked: pa.Table, retrieve: Callable[[Any],
     return found
 
 
+@ibis.udf.scalar.builtin(signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64")))
+def unix_micros(moment: Column) -> Column:
+    """A function of Spark's, which DuckDB is given: Ibis' own way takes longer than reading the events does."""
+
+
 def micros(moment: Column) -> Column:
-    """Microseconds since 1970 UTC of a timestamp column, exactly."""
-    return moment.truncate("s").epoch_seconds().cast("int64") * 1_000_000 + moment.microsecond().cast("int64")
+    """Microseconds since 1970 UTC of a column of moments, exactly."""
+    return unix_micros(moment)

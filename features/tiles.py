@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import ibis
 import pyarrow as pa
 from ibis import _
 
-from features.behaviour import OCCURRED_US, ORDER, SPEND
+from features.behaviour import OCCURRED_US, SPEND
 from features.daily import Daily
-from features.decay import MINUTE_US
 from features.engine import DAY, Table
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, QUANTITY, SESSION_ID, USER_ID
 from infra.settings import Settings
@@ -18,11 +16,6 @@ from infra.settings import Settings
 COUNT: Final = "count"
 FIRST_US: Final = "first_us"
 LAST_US: Final = "last_us"
-#: Whose events of a day are looked at together: those of a user, or of a guest's session.
-OF_DAY: Final = (USER_ID, SESSION_ID, DAY)
-SESSION_STARTS: Final = "session_starts"
-#: Sessions of the user (or of the guest's session) that begin with one of the tile's events.
-SESSIONS: Final = "sessions"
 
 #: A guest has no ``user_id``; its tiles are kept apart by session.
 KEYS: Final = (USER_ID, SESSION_ID, ITEM_ID, CATEGORY, EVENT_TYPE, IS_BOT)
@@ -37,25 +30,19 @@ SCHEMA: Final = pa.schema(
         pa.field(DWELL_MS, pa.int64()),
         pa.field(FIRST_US, pa.int64()),
         pa.field(LAST_US, pa.int64()),
-        pa.field(SESSIONS, pa.int64()),
     ]
 )
 
 
-def with_session_starts(events: Table, session_minutes: int) -> Table:
-    """``behaviour`` with the column ``SESSION_STARTS``: 1 if the user did nothing in the ``session_minutes`` before on
-    that day, so that a day's sessions follow from its own events. The session's id is kept for guests alone.
-    """
-    of_guest = _[USER_ID].isnull().ifelse(_[SESSION_ID], None)
-    pause = _[OCCURRED_US] - _[OCCURRED_US].lag().over(ibis.window(group_by=OF_DAY, order_by=ORDER))
-    begins = (pause >= session_minutes * MINUTE_US).fill_null(True)
-    return events.mutate(**{SESSION_ID: of_guest}).mutate(**{SESSION_STARTS: begins.cast("int64")})
+def of_guests(events: Table) -> Table:
+    """``behaviour`` with the session's id for guests alone, so that it says with the user whose an event is."""
+    return events.mutate(**{SESSION_ID: _[USER_ID].isnull().ifelse(_[SESSION_ID], None)})
 
 
-def tiles(events: Table, settings: Settings) -> Table:
+def tiles(events: Table, _settings: Settings) -> Table:
     """Aggregate ``behaviour`` to one row per user (guest: session), item, type and day."""
     return (
-        with_session_starts(events, settings.session_minutes)
+        of_guests(events)
         .group_by(*KEYS, DAY)
         .agg(
             **{
@@ -65,7 +52,6 @@ def tiles(events: Table, settings: Settings) -> Table:
                 DWELL_MS: _[DWELL_MS].sum(),
                 FIRST_US: _[OCCURRED_US].min(),
                 LAST_US: _[OCCURRED_US].max(),
-                SESSIONS: _[SESSION_STARTS].sum(),
             }
         )
     )

@@ -14,7 +14,8 @@ from features.counted import Counted
 from features.engine import DAY, Connection, Table, table_of
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, PRICE, USER_ID
 from features.item_history import FIRST_US, SINCE_US, UNTIL_US
-from features.tiles import COUNT, LAST_US, SESSIONS
+from features.tiles import COUNT, LAST_US
+from features.user_days import SESSIONS
 from features.view import View
 from features.window_views import (
     INTERACTION,
@@ -47,23 +48,29 @@ def days_needed(span: Span, window_days: tuple[int, ...]) -> Span:
     return Span(span.start - timedelta(days=horizon_days(window_days)), span.end)
 
 
-def user_windows(connection: Connection, tiles: Table, span: Span, window_days: tuple[int, ...]) -> Table:
-    """Rows of the view ``user_windows`` with their ``day``, from the tiles of ``days_needed``."""
+def user_windows(
+    connection: Connection, tiles: Table, user_days: Table, span: Span, window_days: tuple[int, ...]
+) -> Table:
+    """Rows of the view ``user_windows`` with their ``day``, from ``features.tiles`` and ``features.user_days``.
+
+    All that is read here is of ``days_needed``.
+    """
     distincts = {"items": ITEM_ID, "categories": CATEGORY}
     counted = Counted(
         entity=USER_ID,
         measures={behaviour: measures(behaviour) for behaviour in WINDOW_BEHAVIOURS},
         sums={"count": COUNT, "spend": SPEND, "dwell": DWELL_MS},
         distincts=distincts,
-        of_all={"active_days": (_.count() > 0).cast("int64"), "sessions": _[SESSIONS].sum()},
+        of_all=("active_days", SESSIONS),
         lengths={
-            **dict.fromkeys(("spend", "dwell", "active_days", "sessions", *distincts), window_days),
+            **dict.fromkeys(("spend", "dwell", "active_days", SESSIONS, *distincts), window_days),
             "count": _count_lengths(window_days),
         },
         latest=LAST_US,
     )
     known = tiles.filter(_[USER_ID].notnull())
-    return _described(windows(connection, known, counted, span), user_windows_view(window_days))
+    active = user_days.mutate(active_days=ibis.literal(1, "int64"))
+    return _described(windows(connection, known, active, counted, span), user_windows_view(window_days))
 
 
 def item_windows(connection: Connection, settings: Settings, tiles: Table, versions: Table, span: Span) -> Table:
@@ -77,20 +84,20 @@ def item_windows(connection: Connection, settings: Settings, tiles: Table, versi
     view = item_windows_view(settings.window_days)
     days = table_of(connection, _days(settings, span))
     seen = _of_all(tiles).union(_told(tiles, versions, days))
-    rows = windows(connection, seen, _counted(ITEM_ID, settings.window_days), span)
+    rows = _windows_of(connection, seen, ITEM_ID, span, settings.window_days)
     return _described(_priced(rows, versions, days), view, _ITEM_PREFIX)
 
 
 def category_windows(connection: Connection, tiles: Table, span: Span, window_days: tuple[int, ...]) -> Table:
     """Rows of the view ``category_windows`` with their ``day``; guests count, but not as users, and bots do not."""
     seen = _of_all(tiles).filter(_[CATEGORY] != "")
-    rows = windows(connection, seen, _counted(CATEGORY, window_days), span)
+    rows = _windows_of(connection, seen, CATEGORY, span, window_days)
     return _described(rows, category_windows_view(window_days), _CATEGORY_PREFIX)
 
 
 def segment_windows(connection: Connection, daily: Table, span: Span, window_days: tuple[int, ...]) -> Table:
     """Rows of the view ``segment_windows`` with their ``day``, from ``features.segments``; as for categories."""
-    rows = windows(connection, _of_all(daily), _counted(SEGMENT, window_days), span)
+    rows = _windows_of(connection, _of_all(daily), SEGMENT, span, window_days)
     return _described(rows, segment_windows_view(window_days), _SEGMENT_PREFIX)
 
 
@@ -101,16 +108,18 @@ def _of_all(tiles: Table) -> Table:
     return seen.union(any_of)
 
 
-def _counted(entity: str, window_days: tuple[int, ...]) -> Counted:
-    return Counted(
+def _windows_of(connection: Connection, tiles: Table, entity: str, span: Span, window_days: tuple[int, ...]) -> Table:
+    """Windows of what everybody did with an entity."""
+    counted = Counted(
         entity=entity,
         measures=dict.fromkeys(ITEM_BEHAVIOURS, ("count", "users")),
         sums={"count": COUNT},
         distincts={"users": USER_ID},
-        of_all={},
+        of_all=(),
         lengths={"users": window_days, "count": _count_lengths(window_days)},
         latest=LAST_US,
     )
+    return windows(connection, tiles, tiles.select(entity, DAY).distinct(), counted, span)
 
 
 def _days(settings: Settings, span: Span) -> pa.Table:

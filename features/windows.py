@@ -6,150 +6,164 @@ on the days on which a pair (user, item) was seen: it enters where it was absent
 days after it was last seen before being absent so long. Every sum is of integers, so the order of work is free,
 and a row falls exactly on the days on which something enters or leaves.
 
-The work is ordered so that little of it is wide: pairs are counted by entity, type and day first, then a day's
-types are put side by side and summed up; the days on which something leaves only look these sums up.
+The work is ordered so that little of it is wide: events are counted and summed up by entity and type first, then
+the types are put side by side; the days on which something leaves only look these sums up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 
 import ibis
 from ibis import _
 
-from features.counted import IN, LATEST, OUT, Counted
+from features.counted import LATEST, Counted, Window
 from features.engine import DAY, Column, Connection, Table, stored
 from features.events.schema import EVENT_TYPE
 from infra.partitions import Span
 
 
-def windows(connection: Connection, tiles: Table, counted: Counted, span: Span) -> Table:
+def windows(connection: Connection, tiles: Table, active: Table, counted: Counted, span: Span) -> Table:
     """A row for each entity and day of ``span`` on which a window's content changed.
 
     Args:
         tiles: of the span and of as many days before it as the longest window has.
+        active: of the same days each entity's days with anything, and what counts of all types together.
 
     Returns:
         entity, ``day``, every window of ``counted`` (zero where a behaviour does not occur at all), and of each
         behaviour its last moment, ``<behaviour>_latest``.
     """
-    typed = tiles.filter(_[EVENT_TYPE].isin(tuple(counted.measures)))
-    by_type = stored(connection, _by_type(typed, counted))
-    seen = set(by_type.select(EVENT_TYPE).distinct().to_pyarrow()[EVENT_TYPE].to_pylist())
+    entity = counted.entity
+    due = stored(connection, _due(active, counted, span))
+    if len(span) < max(counted.leaving):  # few of the entities have a row
+        tiles, active = tiles.semi_join(due, entity), active.semi_join(due, entity)
+    by_type = _by_type(tiles.filter(_[EVENT_TYPE].isin(tuple(counted.measures))), counted)
+    so_far = _so_far((entity, EVENT_TYPE), counted.windows_of_a_type())
+    typed = stored(connection, by_type.select(entity, EVENT_TYPE, DAY, LATEST, **so_far))
+    seen = set(typed.select(EVENT_TYPE).distinct().to_pyarrow()[EVENT_TYPE].to_pylist())
     behaviours = [behaviour for behaviour in counted.measures if behaviour in seen]
-    by_day = stored(connection, _side_by_side(tiles, by_type, counted, behaviours))
-    so_far = stored(connection, _so_far(by_day, counted, behaviours))
-    due = stored(connection, _due(by_day, counted).filter(_[DAY] >= span.start, _[DAY] < span.end))
-    return _differences(due, so_far, counted, behaviours)
+    days = stored(connection, _side_by_side(active, typed, counted, behaviours))
+    return _differences(due, days, counted, behaviours)
 
 
-def _by_type(tiles: Table, counted: Counted) -> Table:
-    """What each entity did on each day, by type: sums, last moment, pairs that enter and that leave."""
-    keys = (counted.entity, EVENT_TYPE, DAY)
-    sums = {measure: _[column].sum() for measure, column in counted.sums.items()}
-    table = tiles.group_by(*keys).agg(**sums, **{LATEST: _[counted.latest].max()})
-    for measure, column in counted.distincts.items():
-        pairs = _pairs(tiles, keys, measure, column, counted.lengths[measure])
-        table = table.left_join(pairs, keys, rname="r_{name}").drop(*(f"r_{key}" for key in keys))
-    return table
-
-
-def _pairs(tiles: Table, keys: Sequence[str], measure: str, column: str, lengths: Sequence[int]) -> Table:
-    """How many values of ``column`` enter each window on a day, and how many leave it ``w`` days after that day."""
-    entity, kind, day = keys
-    seen = tiles.filter(_[column].notnull()).select(entity, kind, column, day).distinct()
-    order = ibis.window(group_by=(entity, kind, column), order_by=day)
-    absent, until = _days(_[day].lag().over(order), _[day]), _days(_[day], _[day].lead().over(order))
-    gaps = seen.select(*keys, absent=absent, until=until)
-    entering = {f"{measure}_{IN}_{days}": _.count(where=_.absent.fill_null(days) >= days) for days in lengths}
-    leaving = {f"{measure}_{OUT}_{days}": _.count(where=_.until.fill_null(days) >= days) for days in lengths}
-    return gaps.group_by(*keys).agg(**entering, **leaving)
-
-
-def _side_by_side(tiles: Table, by_type: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
-    """One row an entity and day, with the values of every type in columns of their own."""
-    key = (counted.entity, DAY)
-    table = tiles.group_by(*key).agg(**counted.of_all) if counted.of_all else tiles.select(*key).distinct()
-    for behaviour in behaviours:
-        values = {f"{behaviour}_{name}": _[name] for name in by_type.columns if name not in (*key, EVENT_TYPE)}
-        part = by_type.filter(by_type[EVENT_TYPE] == behaviour).select(*key, **values)
-        table = table.left_join(part, key, rname="r_{name}").drop(*(f"r_{name}" for name in key))
-    return table
-
-
-def _so_far(by_day: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
-    """Of each active day what it adds to windows of one day, and sums up to it of what enters and leaves others."""
-    until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
-    longer = [window for window in counted.windows(behaviours) if window.days > 1]
-    summed = {counted.source(window, way) for window in longer for way in (IN, OUT)}
-    of_one = {counted.source(window, IN) for window in counted.windows(behaviours) if window.days == 1}
-    # in double precision: exact up to 2^53, and twice as fast as integers, which DuckDB sums in 128 bits
-    return by_day.select(
-        counted.entity,
-        DAY,
-        **{name: _[name].fill_null(0) for name in sorted(of_one)},
-        **{_sum(name): _[name].fill_null(0).cast("float64").sum().over(until_now) for name in sorted(summed)},
-        **{_latest(behaviour): _[_latest(behaviour)].max().over(until_now) for behaviour in behaviours},
-    )
-
-
-def _due(by_day: Table, counted: Counted) -> Table:
+def _due(active: Table, counted: Counted, span: Span) -> Table:
     """The days on which something enters or leaves, each with the last day that has left each window by then.
 
     Columns: entity, ``day``, and by length (0: has entered) the last day that is so long ago, null without one.
     """
     lengths = (0, *counted.leaving)
+    marks = [_mark(length) for length in lengths if length != 1]  # a window of one day is the day
     parts = []
     for length in lengths:
-        marks = {_mark(other): _[DAY] if other == length else ibis.null("date") for other in lengths}
-        parts.append(by_day.select(counted.entity, **{DAY: later(_[DAY], length)}, **marks))
-    union = reduce(lambda one, other: one.union(other), parts)
-    days = union.group_by(counted.entity, DAY).agg(**{_mark(length): _[_mark(length)].max() for length in lengths})
-    until_now = ibis.cumulative_window(group_by=counted.entity, order_by=DAY)
-    return days.mutate(**{_mark(length): _[_mark(length)].max().over(until_now) for length in lengths})
+        left = {mark: _[DAY] if mark == _mark(length) else ibis.null("date") for mark in marks}
+        parts.append(active.select(counted.entity, **{DAY: later(_[DAY], length)}, **left))
+    union = reduce(lambda one, other: one.union(other), parts).filter(_[DAY] < span.end)
+    days = union.group_by(counted.entity, DAY).agg(**{mark: _[mark].max() for mark in marks})
+    return _carried(days, counted.entity, marks).filter(_[DAY] >= span.start)
+
+
+def _by_type(tiles: Table, counted: Counted) -> Table:
+    """What each entity did on each day, by type: sums, last moment, pairs that enter and that leave."""
+    keys = (counted.entity, EVENT_TYPE, DAY)
+    totals = {measure: _[column].sum() for measure, column in counted.sums.items()}
+    gaps = {}
+    for measure, column in counted.distincts.items():
+        # of several tiles of a pair and day the first has no pause behind it, and the last none before it
+        order = ibis.window(group_by=(counted.entity, EVENT_TYPE, column), order_by=DAY)
+        absent, until = f"{measure}_absent", f"{measure}_until"
+        gaps |= {absent: _days(_[DAY].lag().over(order), _[DAY]), until: _days(_[DAY], _[DAY].lead().over(order))}
+        for window in (window for window in counted.windows_of_a_type() if window.measure == measure):
+            for name, gap in ((window.entering, absent), (window.leaving, until)):
+                totals[name] = _.count(where=_[column].notnull() & (_[gap].fill_null(window.days) >= window.days))
+    return tiles.mutate(**gaps).group_by(*keys).agg(**totals, **{LATEST: _[counted.latest].max()})
+
+
+def _so_far(keys: Sequence[str], windows: Sequence[Window]) -> dict[str, Column]:
+    """What a day adds to windows of one day, and the sums up to it of what enters and leaves longer ones."""
+    until_now = ibis.cumulative_window(group_by=keys, order_by=DAY)
+    added = {name: _[name].fill_null(0) for name in _added(windows)}
+    # in double precision: exact up to 2^53, and twice as fast as integers, which DuckDB sums in 128 bits
+    summed = {name: _[name].fill_null(0).cast("float64").sum().over(until_now) for name in _summed(windows)}
+    return {**added, **{_sum(name): value.cast("int64") for name, value in summed.items()}}
+
+
+def _side_by_side(active: Table, typed: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
+    """Of each active day what ``_so_far`` says of all types together, and of each in columns of its own."""
+    key = (counted.entity, DAY)
+    marks = {_mark(behaviour): _[DAY].max(where=_[EVENT_TYPE] == behaviour) for behaviour in behaviours}
+    on_day = typed.group_by(*key).agg(**marks)
+    table = active.left_join(on_day, key).select(*active.columns, *marks)
+    table = _carried(table.mutate(**_so_far((counted.entity,), counted.windows(""))), counted.entity, marks)
+    columns = {name: _[name] for name in _names(counted.windows(""))}
+    for behaviour in behaviours:
+        one, windows = typed.filter(_[EVENT_TYPE] == behaviour), counted.windows(behaviour)
+        own = {name: name.removeprefix(f"{behaviour}_") for name in _names(windows)}
+        table = _looked_up(table, counted.entity, behaviour, one, own | {_latest(behaviour): LATEST})
+        columns |= {name: _[name].fill_null(0) for name in own} | {_latest(behaviour): _[_latest(behaviour)]}
+        columns |= {name: (_[_mark(behaviour)] == _[DAY]).ifelse(_[name], 0) for name in _added(windows)}
+    return table.select(*key, **columns)
 
 
 def _differences(due: Table, so_far: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
     """Every window on every day that is due: what has entered less what has left."""
-    windows = list(counted.windows(behaviours))
-    table = _looked_up(due, so_far, counted.entity, 0)
-    for length in counted.leaving:
-        names = {_sum(counted.source(window, OUT)) for window in windows if window.days == length > 1}
-        if names:
-            table = _looked_up(table, so_far.select(counted.entity, DAY, *sorted(names)), counted.entity, length)
-    columns = {window.column: ibis.literal(0, "int64") for window in counted.windows(list(counted.measures))}
-    for window in windows:
-        entered, left = counted.source(window, IN), f"{_sum(counted.source(window, OUT))}_{window.days}"
-        if window.days == 1:
-            columns[window.column] = (_[_mark(0)] == _[DAY]).ifelse(_[f"{entered}_0"], 0)
-        else:
-            columns[window.column] = (_[f"{_sum(entered)}_0"] - _[left].fill_null(0.0)).cast("int64")
-    moments = {
-        _latest(behaviour): _[f"{_latest(behaviour)}_0"] if behaviour in behaviours else ibis.null("int64")
-        for behaviour in counted.measures
-    }
-    return table.select(counted.entity, DAY, **columns, **moments)
+    entity = counted.entity
+    windows = [window for behaviour in (*behaviours, "") for window in counted.windows(behaviour)]
+    found = [*_names(windows), *map(_latest, behaviours)]
+    table = _looked_up(due, entity, 0, so_far, {name: name for name in found})
+    for length in sorted({window.days for window in windows if window.days > 1}):
+        left = {_sum(window.leaving) for window in windows if window.days == length}
+        table = _looked_up(table, entity, length, so_far, {f"{name}_{length}": name for name in sorted(left)})
+    columns = {}
+    for behaviour in (*counted.measures, ""):
+        for window in counted.windows(behaviour):
+            columns[window.column] = _difference(window) if window in windows else ibis.literal(0, "int64")
+    latest = {_latest(one): _[_latest(one)] if one in behaviours else ibis.null("int64") for one in counted.measures}
+    return table.select(entity, DAY, **columns, **latest)
 
 
-def _looked_up(due: Table, sums: Table, entity: str, length: int) -> Table:
-    """``due`` with the columns of ``sums`` on the day that it names for a length, ``<column>_<length>``."""
-    columns = {f"{name}_{length}": _[name] for name in sums.columns if name not in (entity, DAY)}
-    found = sums.select(_entity=_[entity], _day=_[DAY], **columns)
-    same = (due[entity] == found["_entity"], due[_mark(length)] == found["_day"])
-    return due.left_join(found, same).drop("_entity", "_day")
+def _difference(window: Window) -> Column:
+    if window.days == 1:
+        return (_[_mark(0)] == _[DAY]).ifelse(_[window.entering], 0)
+    return _[_sum(window.entering)] - _[f"{_sum(window.leaving)}_{window.days}"].fill_null(0)
+
+
+def _carried(days: Table, entity: str, marks: Iterable[str]) -> Table:
+    """``days`` with each mark as it was last."""
+    until_now = ibis.cumulative_window(group_by=entity, order_by=DAY)
+    return days.mutate(**{mark: _[mark].max().over(until_now) for mark in marks})
+
+
+def _looked_up(table: Table, entity: str, mark: int | str, found: Table, columns: Mapping[str, str]) -> Table:
+    """``table`` with columns of the row of ``found`` on the day that the mark names: new names, and their own."""
+    there = found.select(_entity=_[entity], _day=_[DAY], **{new: _[name] for new, name in columns.items()})
+    same = (table[entity] == there["_entity"], table[_mark(mark)] == there["_day"])
+    return table.left_join(there, same).drop("_entity", "_day")
+
+
+def _names(windows: Sequence[Window]) -> list[str]:
+    return [*_added(windows), *map(_sum, _summed(windows))]
+
+
+def _added(windows: Sequence[Window]) -> list[str]:
+    return sorted({window.entering for window in windows if window.days == 1})
+
+
+def _summed(windows: Sequence[Window]) -> list[str]:
+    return sorted({name for window in windows if window.days > 1 for name in (window.entering, window.leaving)})
 
 
 def _sum(name: str) -> str:
-    return f"sum_{name}"
+    return f"{name}_so_far"
 
 
 def _latest(behaviour: str) -> str:
     return f"{behaviour}_{LATEST}"
 
 
-def _mark(length: int) -> str:
-    return f"d{length}"
+def _mark(of: int | str) -> str:
+    return f"day_of_{of}"
 
 
 def later(day: Column, days: int) -> Column:

@@ -47,7 +47,7 @@ from infra.partitions import Span
 
 _KNOWN: Final = "%Y%m%dT%H%M%S%fZ"
 #: Kinds of files that windows are made from, one a day.
-DAILY: Final = ("tiles", "baskets", "segments")
+DAILY: Final = ("tiles", "user_days", "baskets", "segments")
 
 
 @dataclass(frozen=True)

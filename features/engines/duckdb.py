@@ -49,8 +49,12 @@ def connected(settings: Settings) -> Iterator[DuckDB]:
     # DuckDB's spill files have fixed names: each connection needs a folder of its own
     with explained(settings), spilling(settings) as spill:
         connection = DuckDB().connect(
-            memory_limit=settings.memory_limit, threads=settings.threads, temp_directory=str(spill)
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            temp_directory=str(spill),
+            preserve_insertion_order=False,  # whoever wants an order says so
         )
+        connection.con.execute("CREATE TEMP MACRO unix_micros(moment) AS epoch_us(moment)")
         try:
             yield connection
         finally:

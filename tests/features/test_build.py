@@ -107,7 +107,7 @@ def test_counts_rows_of_every_view(shop: Any) -> None:
     assert built["days"] == 6
     assert built["rows"]["tiles"] == 5
     assert built["rows"]["user_interest"] == 4
-    assert [(at, of) for _name, at, of in seen] == [(at, 11) for at in range(1, 12)]
+    assert [(at, of) for _name, at, of in seen] == [(at, 12) for at in range(1, 13)]
     assert built_days(shop.settings) == list(SPAN.days())
 
 
