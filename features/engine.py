@@ -100,7 +100,9 @@ def retrieved(connection: Connection, asked: pa.Table, retrieve: Callable[[Any],
     return found
 
 
-@ibis.udf.scalar.builtin(signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64")))
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator] # Ibis ships no types
+    signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64"))
+)
 def unix_micros(moment: Column) -> Column:
     """A function of Spark's, which DuckDB is given: Ibis' own way takes longer than reading the events does."""
 

@@ -68,7 +68,7 @@ def _by_type(tiles: Table, counted: Counted) -> Table:
     """What each entity did on each day, by type: sums, last moment, pairs that enter and that leave."""
     keys = (counted.entity, EVENT_TYPE, DAY)
     totals = {measure: _[column].sum() for measure, column in counted.sums.items()}
-    gaps = {}
+    gaps: dict[str, Column] = {}
     for measure, column in counted.distincts.items():
         # of several tiles of a pair and day the first has no pause behind it, and the last none before it
         order = ibis.window(group_by=(counted.entity, EVENT_TYPE, column), order_by=DAY)
@@ -137,9 +137,9 @@ def _carried(days: Table, entity: str, marks: Iterable[str]) -> Table:
 
 def _looked_up(table: Table, entity: str, mark: int | str, found: Table, columns: Mapping[str, str]) -> Table:
     """``table`` with columns of the row of ``found`` on the day that the mark names: new names, and their own."""
-    there = found.select(_entity=_[entity], _day=_[DAY], **{new: _[name] for new, name in columns.items()})
-    same = (table[entity] == there["_entity"], table[_mark(mark)] == there["_day"])
-    return table.left_join(there, same).drop("_entity", "_day")
+    whose, on = f"entity_{mark}", f"on_{mark}"
+    there = found.select(**{whose: _[entity], on: _[DAY]}, **{new: _[name] for new, name in columns.items()})
+    return table.left_join(there, [(entity, whose), (_mark(mark), on)])
 
 
 def _names(windows: Sequence[Window]) -> list[str]:
