@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from features.behaviour import OCCURRED_US
+from features.behaviour import OCCURRED_US, ORDER
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_ID, EVENT_TYPE, ITEM_ID, SOURCE_POSITION, USER_ID
 from features.state import Live
 
@@ -22,7 +22,7 @@ class UserLog:
 
     def __init__(self, events: pa.Table) -> None:
         """Take ``events`` of known users (``LOG_COLUMNS``, and ``LATE_US`` if any was late)."""
-        known = events.sort_by([(USER_ID, "ascending"), (OCCURRED_US, "ascending"), (SOURCE_POSITION, "ascending")])
+        known = events.sort_by([(column, "ascending") for column in (USER_ID, *ORDER)])
         self._times = known[OCCURRED_US].to_numpy()
         never = np.zeros(len(known), dtype=np.int64)
         self._late = known[LATE_US].to_numpy() if LATE_US in known.column_names else never

@@ -18,6 +18,7 @@ from features.events.publish import publish
 from features.events.schema import EVENT
 from infra.partitions import Span
 from infra.settings import Settings
+from validation.suites import EVENTS_VERSION
 
 pytestmark = pytest.mark.thorough  # seconds in sum
 
@@ -59,7 +60,7 @@ def test_days_are_judged_again_with_one_site_of_data_docs(penchant: Penchant, sh
     page = Path(lines[-1].removeprefix("Data docs: "))
     assert page.parent.parent.parent == shop.lake.reports
     index = page.read_text()
-    assert all(day.strftime("events-3-canonical-%Y%m%d") in index for day in (FIRST, SECOND))
+    assert all(day.strftime(f"events-{EVENTS_VERSION}-canonical-%Y%m%d") in index for day in (FIRST, SECOND))
     # nothing but the site is written, and nothing of the published is changed
     assert not list(shop.lake.root.glob("staging/*"))
 

@@ -23,6 +23,7 @@ from infra.settings import Settings
 from validation import judge
 from validation.gate_result import GateResult, RuleResult
 from validation.partition_gate import check
+from validation.suites import EVENTS_VERSION
 
 pytestmark = pytest.mark.thorough  # seconds in sum
 
@@ -83,7 +84,7 @@ def test_a_good_delivery_passes_and_may_be_published(shop: Settings) -> None:
     assert (result.passed, result.failed, result.warnings, result.docs) == (True, (), (), None)
     assert not shop.lake.reports.exists()
     assert {(rule.suite, rule.suite_version.partition(".")[0]) for rule in result.rules} == {
-        ("files", "1"), ("events", "3"), ("source-canonical", "2"), ("history", "1")
+        ("files", "1"), ("events", EVENTS_VERSION), ("source-canonical", "2"), ("history", "1")
     }  # fmt: skip
     history = of(result, "history")
     assert (history.evaluated, history.why) == (False, "0 past days with rows; 7 are needed")

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.thorough  # seconds in sum
 Row = dict[str, Any]
 
 DELIVERED = datetime(2010, 12, 3, 2, tzinfo=UTC)
-IDENTIFIERS = ("event_id", "user_id", "item_id", "session_id")
-READ = [*EVENT.names[:5], "session_id", "dwell_ms", "quantity", "price", "currency", "rating"]
+IDENTIFIERS = ("event_id", "user_id", "item_id", "session_id", "country", "campaign")
+READ = [*EVENT.names[:5], *IDENTIFIERS[3:], "dwell_ms", "quantity", "price", "currency", "rating"]
 TICK = timedelta(microseconds=1)
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -55,6 +55,8 @@ ROWS = st.fixed_dictionaries(
         "user_id": IDS,
         "item_id": IDS,
         "session_id": IDS,
+        "country": IDS,
+        "campaign": IDS,
         "event_type": st.sampled_from([*EVENT_TYPES, "dance", "View", "", None]),
         "occurred_at": TIMES,
         "ingested_at": TIMES,
