@@ -8,8 +8,8 @@ started once for the whole session and stopped at its end; so tests share them: 
 ids of your own. Mark such a test ``integration``. The lake in its home is shared too: write to
 ``settings.lake``, or to a path of your own.
 
-``database``: the database ``penchant`` of ``services`` with an empty inbox: for a test that takes in whatever
-was posted.
+``database``: the database ``penchant`` of ``services`` with nothing posted and nothing served: for a test that takes
+in whatever was posted, or counts what was answered.
 
 ``tracked``: ``services`` whose MLflow server runs too. Give each test a registered model of its own.
 
@@ -32,7 +32,7 @@ from sqlalchemy import Engine, delete
 from infra.database import engine
 from infra.ports import free_ports
 from infra.settings import PORTS, Settings, load_settings
-from infra.tables import inbox
+from infra.tables import inbox, served
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,14 +90,18 @@ def services(short_folder: Path, make_settings: Callable[..., Settings]) -> Iter
 
 @pytest.fixture
 def database(services: Settings) -> Iterator[Engine]:
-    """The database ``penchant`` of ``services``, whose inbox is empty before and after."""
+    """The database ``penchant`` of ``services``; what was posted and served is forgotten before and after."""
     found = engine(services)
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
+    _forget(found)
     yield found
-    with found.begin() as connection:
-        connection.execute(delete(inbox))
+    _forget(found)
     found.dispose()
+
+
+def _forget(database: Engine) -> None:
+    with database.begin() as connection:
+        for table in (inbox, served):
+            connection.execute(delete(table))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from infra.settings import Settings
 from infra.tables import gate_results
 from validation.partition_gate import check
 from validation.recorded import TREND, mirror, trend
+from validation.suites import EVENTS_VERSION
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +76,7 @@ def test_a_verdict_is_recorded_once_with_all_its_figures(
     assert price == {
         "at": price["at"],
         "delivery_id": delivery, "suite": "events", "rule": "price_present", "day": FIRST,
-        "span_end": FIRST + timedelta(days=1), "source": "canonical", "suite_version": "3", "severity": "warning",
+        "span_end": FIRST + timedelta(days=1), "source": "canonical", "suite_version": EVENTS_VERSION, "severity": "warning",
         "success": False, "observed": [None] * 5, "failing": 6, "rows": 60,
     }  # fmt: skip
     assert {row["suite"] for row in rows} == {"files", "events", "source-canonical"}
@@ -99,12 +100,14 @@ def test_a_delivery_that_was_judged_again_is_recorded_anew(
     mirror(shop.lake, database)
     manifest = read_published(shop.lake, delivery)
     assert manifest.gate is not None
-    kept = [{**rule, "suite_version": "3"} for rule in manifest.gate["rules"] if rule["rule"] == "price_present"]
+    kept = [
+        {**rule, "suite_version": EVENTS_VERSION} for rule in manifest.gate["rules"] if rule["rule"] == "price_present"
+    ]
     changed = manifest.model_copy(update={"gate": {**manifest.gate, "rules": kept}})
     changed.write(shop.lake.manifest(delivery))
     assert mirror(shop.lake, database) == []
     assert mirror(shop.lake, database, again=[delivery]) == [delivery]
-    assert [(row["rule"], row["suite_version"]) for row in recorded(database)] == [("price_present", "3")]
+    assert [(row["rule"], row["suite_version"]) for row in recorded(database)] == [("price_present", EVENTS_VERSION)]
 
 
 def test_a_delivery_without_a_verdict_has_nothing_to_record(
