@@ -62,6 +62,7 @@ def write_table(content: pa.Table, path: Path) -> None:
             content,
             aside,
             compression="lz4",
+            write_statistics=False,  # nobody reads a part of a day
             use_dictionary=[leaf for leaf in leaves if leaf not in whole_numbers],
             column_encoding=dict.fromkeys(whole_numbers, "DELTA_BINARY_PACKED"),
         )

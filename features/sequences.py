@@ -44,8 +44,7 @@ def user_sequence(events: Table, states: Table, length: int, session_minutes: in
         **{_PLACE: ibis.row_number().over(of_user) + 1, _PAST: _[OCCURRED_US].lag().over(of_user)}
     )
     placed = _paused(placed, states, session_minutes * MINUTE_US)
-    last = placed.group_by(USER_ID, DAY).agg(last=_[_PLACE].max())
-    wanted = last.select(USER_ID, DAY, **{_PLACE: ibis.range(last.last - length + 1, last.last + 1).unnest()})
+    wanted = _wanted(placed, states, length)
     known = placed.select(USER_ID, _PLACE, *LISTS.values()).union(_before(states))
     return (
         wanted.inner_join(known, (USER_ID, _PLACE))
@@ -61,6 +60,15 @@ def _paused(placed: Table, states: Table, session_us: int) -> Table:
     gap = _[OCCURRED_US] - ibis.coalesce(_[_PAST], _["_ended"])
     begins = (gap >= session_us).fill_null(True).cast("int64")
     return joined.mutate(gap_us=gap.fill_null(0), session_start=begins).drop("_user", "_ended", _PAST)
+
+
+def _wanted(placed: Table, states: Table, length: int) -> Table:
+    """The places of every row: user, day, place. None lies before the first that the user has: most have few events."""
+    first = states.select(_user=_[USER_ID], _first=1 - _[_TIMES].length())
+    last = placed.group_by(USER_ID, DAY).agg(last=_[_PLACE].max())
+    known = last.left_join(first, last[USER_ID] == first["_user"]).select(USER_ID, DAY, "last", "_first")
+    since = ibis.greatest(known.last - length + 1, known["_first"].fill_null(1))
+    return known.select(USER_ID, DAY, **{_PLACE: ibis.range(since, known.last + 1).unnest()})
 
 
 def _before(states: Table) -> Table:

@@ -60,6 +60,7 @@ def user_windows(
         entity=USER_ID,
         measures={behaviour: measures(behaviour) for behaviour in WINDOW_BEHAVIOURS},
         sums={"count": COUNT, "spend": SPEND, "dwell": DWELL_MS},
+        amounts=("spend", "dwell"),
         distincts=distincts,
         of_all=("active_days", SESSIONS),
         lengths={
@@ -114,6 +115,7 @@ def _windows_of(connection: Connection, tiles: Table, entity: str, span: Span, w
         entity=entity,
         measures=dict.fromkeys(ITEM_BEHAVIOURS, ("count", "users")),
         sums={"count": COUNT},
+        amounts=(),
         distincts={"users": USER_ID},
         of_all=(),
         lengths={"users": window_days, "count": _count_lengths(window_days)},

@@ -83,10 +83,12 @@ def _by_type(tiles: Table, counted: Counted) -> Table:
 def _so_far(keys: Sequence[str], windows: Sequence[Window]) -> dict[str, Column]:
     """What a day adds to windows of one day, and the sums up to it of what enters and leaves longer ones."""
     until_now = ibis.cumulative_window(group_by=keys, order_by=DAY)
-    added = {name: _[name].fill_null(0) for name in _added(windows)}
-    # in double precision: exact up to 2^53, and twice as fast as integers, which DuckDB sums in 128 bits
-    summed = {name: _[name].fill_null(0).cast("float64").sum().over(until_now) for name in _summed(windows)}
-    return {**added, **{_sum(name): value.cast("int64") for name, value in summed.items()}}
+    kinds = {name: window.kind for window in windows for name in (window.entering, window.leaving)}
+    added = {name: _[name].fill_null(0).cast(kinds[name]) for name in _added(windows)}
+    # counts in double precision, where they are exact: twice as fast as integers, which DuckDB sums in 128 bits
+    exact = {"int32": "float64", "int64": "int64"}
+    summed = {name: _[name].fill_null(0).cast(exact[kinds[name]]).sum().over(until_now) for name in _summed(windows)}
+    return {**added, **{_sum(name): value.cast(kinds[name]) for name, value in summed.items()}}
 
 
 def _side_by_side(active: Table, typed: Table, counted: Counted, behaviours: Sequence[str]) -> Table:
@@ -118,7 +120,7 @@ def _differences(due: Table, so_far: Table, counted: Counted, behaviours: Sequen
     columns = {}
     for behaviour in (*counted.measures, ""):
         for window in counted.windows(behaviour):
-            columns[window.column] = _difference(window) if window in windows else ibis.literal(0, "int64")
+            columns[window.column] = _difference(window) if window in windows else ibis.literal(0, window.kind)
     latest = {_latest(one): _[_latest(one)] if one in behaviours else ibis.null("int64") for one in counted.measures}
     return table.select(entity, DAY, **columns, **latest)
 

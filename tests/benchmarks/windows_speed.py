@@ -5,9 +5,10 @@
 The events are simulated, ingested and published before; measured is ``features.build.build`` from them to the files
 of all days: its steps to the user windows, which are tiles and users' days from events and windows from these, and
 the whole of it.
-The peers read one file of the same events with category and spend joined already. Pandas makes the same columns,
-Feast those that its aggregations know (counts, distinct items and categories, spend, dwell time by behaviour). They
-are given ``--pandas`` and ``--feast`` per cent of the users, whose share of all events counts as theirs, guests'
+The peers are given the same events with category and spend joined already. Beside them the time that we take to read
+and join (``events``, measured alone) is left out, and so is that of pandas for reading its file. Pandas makes the same
+columns, Feast those that its aggregations know (counts, distinct items and categories, spend, dwell time by behaviour).
+They are given ``--pandas`` and ``--feast`` per cent of the users, whose share of all events counts as theirs, guests'
 too: that is in their favour. That their numbers are ours is tested (``test_windows_peers.py``). Each run has a
 process of its own.
 """
@@ -24,10 +25,13 @@ import simulated
 import windows_feast
 import windows_pandas
 from results import Result, result, say
-from runs import alone, folder, made, options_of
+from runs import alone, folder, made, options_of, stopwatch
 from windows_peers import write_peers_events
 
+from features.behaviour import behaviour
 from features.build import build
+from features.engine import connect
+from features.item_history import item_versions
 from features.tiles import TILES
 from features.user_days import USER_DAYS
 from features.window_views import USER_WINDOWS
@@ -55,10 +59,19 @@ def ours(home: Path, options: Namespace) -> dict[str, Any]:
     return {"steps": steps, "seconds": built["seconds"], "rows": built["rows"][USER_WINDOWS]}
 
 
+def events(home: Path, options: Namespace) -> dict[str, Any]:
+    """Read the events and join what their items were: what comes before the first tile, and what no peer has to do."""
+    settings, span = simulated.settings_of(home, options), simulated.span_of(options)
+    with connect(settings) as connection, stopwatch() as taken:
+        behaviour(connection, settings, span, item_versions(connection, settings))
+    return taken
+
+
 RUNS = {
     "draw": simulated.draw,
     "take": simulated.take,
     "ours": ours,
+    "events": events,
     "peers_events": write_peers_events,
     "pandas": windows_pandas.run,
     "feast": windows_feast.run,
@@ -76,27 +89,30 @@ def main() -> None:
 
 
 def results(options: Namespace, found: dict[str, dict[str, Any]]) -> list[Result]:
-    """The windows (from events to files) beside each peer, and our steps."""
+    """The windows, from events to files, beside each peer, and our steps."""
     events, steps = found["take"]["accepted"], found["ours"]["steps"]
-    both = steps[TILES.name] + steps[USER_DAYS.name] + steps[USER_WINDOWS]
+    whole = steps[TILES.name] + steps[USER_DAYS.name] + steps[USER_WINDOWS]
+    from_joined = whole - found["events"]["seconds"]
     data = f"{events:,} simulated events of {options.users:,} users in {options.days} days"
 
     def beside(run: str, share: int, peer: str, wanted: str, packages: Sequence[str]) -> Result:
         return result(
-            "windows", f"user windows beside {peer}", events / both, "events/s", data, (*PACKAGES, *packages),
+            "windows", f"user windows beside {peer}", events / from_joined, "events/s", data, (*PACKAGES, *packages),
             peer=events * share / 100 / found[run]["seconds"], against=f"{peer}, {share} % of the users",
             wanted=wanted, also={"peer_seconds": round(found[run]["seconds"]), **_peaks(found[run])},
         )  # fmt: skip
 
-    def step(name: str, seconds: float, **also: float) -> Result:
-        return result("windows", name, events / seconds, "events/s", data, PACKAGES, also=also)
+    def step(name: str, seconds: float, wanted: str = "", **also: float) -> Result:
+        return result("windows", name, events / seconds, "events/s", data, PACKAGES, wanted=wanted, also=also)
 
     mine, spark = found["ours"], ("feast", "pyspark")
     return [
-        beside("pandas", options.pandas, "pandas", "300,000 events/s; 20 x pandas", ("pandas",)),
+        step("user windows from published events to files", whole, "300,000 events/s"),
+        beside("pandas", options.pandas, "pandas", "20 x pandas", ("pandas",)),
         beside("feast", options.feast, "Feast on Spark", "10 x Feast on Spark", spark),
         beside("feast_sums", options.feast, "Feast on Spark without distinct counts", "", spark),
-        step("tiles from events", steps[TILES.name]),
+        step("events read and joined with their items", found["events"]["seconds"]),
+        step("tiles from these", steps[TILES.name] - found["events"]["seconds"]),
         step("user windows from tiles", steps[USER_WINDOWS], rows=mine["rows"]),
         step("tiles and all views", mine["seconds"], peak_mib=mine["peak_mib"]),
     ]
