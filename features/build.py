@@ -14,11 +14,11 @@ from features.behaviour import behaviour
 from features.chain import drop_checkpoints, keep_checkpoint, states_before
 from features.covisits import covisits
 from features.daily import Daily
+from features.day_files import write_days
 from features.days import forget_built, mark_built, new_since, require_closed, version
 from features.engine import DAY, Connection, Table, connect, stored, table_of
 from features.engines.trouble import explained
 from features.events.schema import USER_ID
-from features.files import write_days
 from features.history import user_items
 from features.interest import user_interest, wanted
 from features.item_history import item_versions

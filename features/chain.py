@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from features.engine import Connection, Table, batches, stored
 from features.events.schema import USER_ID
-from features.files import read_files, write_table
+from features.files import read_files
+from features.row_groups import write_groups
 from features.versions import known_by, newest, told_by
 from features.view import View
 from infra.lake import Lake, dated
@@ -56,8 +57,8 @@ def keep_checkpoint(connection: Connection, lake: Lake, view: View, span: Span, 
     if len(files) <= CHECKPOINT_DAYS:
         return
     rows = newest(read_files(connection, files, view.schema), USER_ID).order_by(USER_ID)
-    content = pa.Table.from_batches(batches(connection, rows)).cast(view.schema)
-    write_table(content, lake.checkpoint(view.name, span.end - timedelta(days=1)))
+    pieces = (pa.Table.from_batches([batch]) for batch in batches(connection, rows))
+    write_groups(pieces, view.schema, lake.checkpoint(view.name, span.end - timedelta(days=1)))
     for _known, path in dated(lake.checkpoint_folder(view.name))[:-_KEPT]:
         path.unlink()
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from features.day_files import write_days
 from features.engine import Connection, Table
-from features.files import read_files, write_days
+from features.files import read_files
 from infra.lake import Lake
 from infra.partitions import Span
 from infra.settings import Settings
