@@ -6,22 +6,14 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
+from google.protobuf.message import DecodeError
 
-from features.store.wire import (
-    BITS,
-    DOUBLE,
-    DOUBLE_LIST,
-    INT64,
-    INT64_LIST,
-    MORE,
-    STRING_LIST,
-    read_varint,
-)
+from features.store.messages import NUMBERS, STRINGS
+from features.store.wire import DOUBLE, DOUBLE_LIST, INT64, INT64_LIST, MORE, STRING_LIST, read_varint
 from features.view import Kind
 
-#: From so many bytes on NumPy is sooner done with a list of numbers than Python.
-_MANY: Final = 64
+#: A number with a point: its tag, and eight bytes.
+_TAGGED: Final = struct.Struct("<cd")
 #: Bytes of the numbers that are remembered: a tag and two of seven bits, at most 16,384 numbers.
 _SHORT: Final = 3
 
@@ -38,7 +30,8 @@ def decoder(kind: Kind) -> Callable[[bytes | None], Any]:
 
 
 def _int64(said: bytes) -> int:
-    _require(said, INT64)
+    if said[:1] != INT64:
+        raise _of_another_kind(said, INT64)
     return read_varint(said, 1)[0]
 
 
@@ -53,58 +46,47 @@ class _Counts(dict[bytes | None, int]):
 
 
 def _double(said: bytes) -> float:
-    _require(said, DOUBLE)
-    return float(struct.unpack_from("<d", said, 1)[0])
+    tag, number = _TAGGED.unpack(said) if len(said) == _TAGGED.size else (None, 0.0)
+    if tag != DOUBLE:
+        raise _of_another_kind(said, DOUBLE)
+    return number  # type: ignore[no-any-return]
 
 
 def _strings(said: bytes) -> list[str]:
-    _require(said, STRING_LIST)
-    _length, at = read_varint(said, 1)
-    found = []
-    while at < len(said):
-        length, at = read_varint(said, at + 1)
-        found.append(said[at : at + length].decode())
-        at += length
-    return found
+    return _read(STRINGS, _inner(said, STRING_LIST))
 
 
 def _int64s(said: bytes) -> list[int]:
-    body = _packed(said, INT64_LIST)
-    if len(body) >= _MANY:
-        return _many(np.frombuffer(body, dtype=np.uint8))
-    found, at = [], 0
-    while at < len(body):
-        number, at = read_varint(body, at)
-        found.append(number)
-    return found
+    body = _inner(said, INT64_LIST)
+    if len(body) > 1 and len(body) == body[1] + 2 and body.isascii():
+        return list(body[2:])  # a tag, how many bytes follow, and each of these a number
+    return _read(NUMBERS, body)
 
 
-def _many(body: np.ndarray[Any, np.dtype[np.uint8]]) -> list[int]:
-    """All varints at once: the digits of each, moved to their places, are added up."""
-    ends = np.flatnonzero(body < MORE)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    places = np.arange(len(body)) - np.repeat(starts, ends - starts + 1)
-    digits = (body % MORE).astype(np.uint64) << (places * BITS).astype(np.uint64)
-    return list(np.add.reduceat(digits, starts).view(np.int64).tolist())
+def _read(message: Any, body: bytes) -> list[Any]:
+    try:
+        return message.FromString(body).val[:]  # type: ignore[no-any-return]
+    except DecodeError as error:
+        raise ValueError("what follows is cut or damaged") from error
 
 
 def _doubles(said: bytes) -> list[float]:
-    body = _packed(said, DOUBLE_LIST)
-    return list(struct.unpack(f"<{len(body) // 8}d", body))
+    body = _inner(said, DOUBLE_LIST)
+    if not body:
+        return []
+    packed = body[read_varint(body, 1)[1] :]
+    return list(struct.unpack(f"<{len(packed) // 8}d", packed))
 
 
-def _packed(said: bytes, tag: bytes) -> bytes:
-    """The numbers of a list, one after the other."""
-    _require(said, tag)
-    length, at = read_varint(said, 1)
-    if length:
-        _length, at = read_varint(said, at + 1)
-    return said[at:]
+def _inner(said: bytes, tag: bytes) -> bytes:
+    """The message of a list: what follows its tag and its length."""
+    if said[:1] != tag:
+        raise _of_another_kind(said, tag)
+    return said[2:] if said[1] < MORE else said[read_varint(said, 1)[1] :]
 
 
-def _require(said: bytes, tag: bytes) -> None:
-    if not said.startswith(tag):
-        raise ValueError(f"its bytes begin with {said[:1].hex()} instead of {tag.hex()}")
+def _of_another_kind(said: bytes, tag: bytes) -> ValueError:
+    return ValueError(f"its bytes begin with {said[:1].hex()} instead of {tag.hex()}")
 
 
 _READERS: Final[dict[Kind, Callable[[bytes], Any]]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from redis import Redis
@@ -67,12 +68,22 @@ class Fetch:
 def _columns(answers: Sequence[list[bytes]], fields: list[bytes]) -> Columns:
     """Hashes, each its fields and values one after the other as Valkey sends them, as columns of values.
 
-    A hash of a single view mostly has the fields in the order in which they were written: then none is looked for.
+    Most hashes have the same fields in the same order: where each value lies is looked for once.
     """
-    rows = [found[1::2] if found[::2] == fields else _picked(found, fields) for found in answers]
+    names: list[bytes] = []
+    picked: Callable[[list[bytes]], Sequence[bytes | None]] = tuple
+    rows = []
+    for found in answers:
+        if found[::2] != names or not names:
+            names = found[::2]
+            picked = _picker(names, fields)
+        rows.append(picked(found))
     return dict(zip(fields, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(fields, ())
 
 
-def _picked(found: list[bytes], fields: list[bytes]) -> list[bytes | None]:
-    values = dict(zip(found[::2], found[1::2], strict=True))
-    return [values.get(field) for field in fields]
+def _picker(names: list[bytes], fields: list[bytes]) -> Callable[[list[bytes]], Sequence[bytes | None]]:
+    """Takes the values of ``fields`` out of a hash with these names."""
+    places = {name: 2 * place + 1 for place, name in enumerate(names)}
+    if len(fields) > 1 and all(field in places for field in fields):
+        return itemgetter(*(places[field] for field in fields))
+    return lambda found: [found[places[field]] if field in places else None for field in fields]
