@@ -1,4 +1,4 @@
-"""What a user's day came to over events of all types: how many sessions it had."""
+"""What a user's day came to over events of all types: ``features.day_counts``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from ibis import _
 
 from features.behaviour import OCCURRED_US
 from features.daily import Daily
-from features.decay import MINUTE_US
+from features.day_counts import DAY_COUNTS
 from features.engine import DAY, Table
 from features.events.schema import USER_ID
 from infra.settings import Settings
 
-SESSIONS: Final = "sessions"
-SCHEMA: Final = pa.schema([(USER_ID, pa.string()), (DAY, pa.date32()), (SESSIONS, pa.int64())])
+SCHEMA: Final = pa.schema([(USER_ID, pa.string()), (DAY, pa.date32()), *((one.name, pa.int64()) for one in DAY_COUNTS)])
 
 
 def user_days(events: Table, settings: Settings) -> Table:
-    """One row per known user and day with an event (columns ``SCHEMA``).
-
-    A session ends where the user does nothing for ``session_minutes``, and with the day.
-    """
-    pause = settings.session_minutes * MINUTE_US
+    """One row per known user and day with an event (columns ``SCHEMA``)."""
     known = events.filter(_[USER_ID].notnull())
     # lists of a day are put in order in less than half the time that a window over all events takes
-    days = known.group_by(USER_ID, DAY).agg(times=_[OCCURRED_US].collect(order_by=OCCURRED_US))
-    begins = days.times.filter(lambda at, place: (place > 0) & (at - days.times[place - 1] >= pause))
-    return days.select(USER_ID, DAY, **{SESSIONS: begins.length() + 1})
+    read = sorted({column for one in DAY_COUNTS for column in one.reads})
+    days = known.group_by(USER_ID, DAY).agg(**{name: _[name].collect(order_by=OCCURRED_US) for name in read})
+    return days.select(USER_ID, DAY, **{one.name: one.of(days, settings) for one in DAY_COUNTS})
 
 
 USER_DAYS: Final = Daily("user_days", SCHEMA, (USER_ID,), user_days)

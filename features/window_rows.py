@@ -11,11 +11,11 @@ from ibis import _
 
 from features.behaviour import SPEND
 from features.counted import Counted
+from features.day_counts import DAY_COUNTS
 from features.engine import DAY, Connection, Table, table_of
 from features.events.schema import CATEGORY, DWELL_MS, EVENT_TYPE, IS_BOT, ITEM_ID, PRICE, USER_ID
 from features.item_history import FIRST_US, SINCE_US, UNTIL_US
 from features.tiles import COUNT, LAST_US
-from features.user_days import SESSIONS
 from features.view import View
 from features.window_views import (
     INTERACTION,
@@ -56,15 +56,16 @@ def user_windows(
     All that is read here is of ``days_needed``.
     """
     distincts = {"items": ITEM_ID, "categories": CATEGORY}
+    of_all = ("active_days", *(one.name for one in DAY_COUNTS))
     counted = Counted(
         entity=USER_ID,
         measures={behaviour: measures(behaviour) for behaviour in WINDOW_BEHAVIOURS},
         sums={"count": COUNT, "spend": SPEND, "dwell": DWELL_MS},
         amounts=("spend", "dwell"),
         distincts=distincts,
-        of_all=("active_days", SESSIONS),
+        of_all=of_all,
         lengths={
-            **dict.fromkeys(("spend", "dwell", "active_days", SESSIONS, *distincts), window_days),
+            **dict.fromkeys(("spend", "dwell", *of_all, *distincts), window_days),
             "count": _count_lengths(window_days),
         },
         latest=LAST_US,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
+from features.day_counts import DAY_COUNTS
 from features.events.schema import CATEGORY, ITEM_ID, USER_ID
 from features.view import MICROSECONDS, MILLISECONDS, MONEY, Feature, View
 
@@ -61,7 +62,7 @@ def user_windows_view(window_days: tuple[int, ...]) -> View:
         *(_trend(f"{behaviour}_trend", behaviour) for behaviour in WINDOW_BEHAVIOURS),
         *(_last(f"{behaviour}_last_us", behaviour, window_days) for behaviour in WINDOW_BEHAVIOURS),
         *(_days(f"active_days_{days}d", "days", "days with an event of any type", days) for days in window_days),
-        *(_days(f"sessions_{days}d", "sessions", _SESSIONS, days) for days in window_days),
+        *(_days(f"{one.name}_{days}d", one.unit, one.description, days) for one in DAY_COUNTS for days in window_days),
     )
     described = "What the user did in the windows [T-w, T), T the end of the last closed day."
     return View(USER_WINDOWS, USER_ID, features, horizon_days(window_days) + 1, described)
@@ -120,9 +121,6 @@ def user_window_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
 def user_count_columns(window_days: tuple[int, ...]) -> tuple[str, ...]:
     """The counted columns of the user windows: those that the models read."""
     return tuple(feature.name for feature in _user_counts(window_days))
-
-
-_SESSIONS: Final = "sessions: runs of events of any type without a pause of session_minutes, cut at the day's end"
 
 
 def _user_counts(window_days: tuple[int, ...]) -> Iterator[Feature]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
+from features.views import SERVICE
 from infra.cli.main import build
 from infra.errors import RegistryError, SettingsError, TrainingError
 from infra.evaluations import EVALUATION, Evaluation, Measured, save_evaluation
@@ -18,6 +20,8 @@ from infra.settings import Settings
 from infra.tracking import client
 from infra.versions import CHAMPION
 from validation.model_gate import judge
+from validation.skew_compare import Pair, compare
+from validation.skew_report import SkewReport, write_report
 
 
 def penchant(*arguments: str) -> Result:
@@ -94,10 +98,29 @@ def evaluation(gain: float) -> Evaluation:
     return Evaluation("e1", "fresh", Measured("dien", 2, figures(0.3 + gain)), Measured("top", 1, figures(0.3)), ())
 
 
+def skewed(settings: Settings) -> SkewReport:
+    """Write that of a day's answers one value was compared, and was not what the lake says."""
+    moment = datetime(2010, 12, 10, 9, tzinfo=UTC)
+    features = compare([Pair("u1", moment, {"cart_count_7d": 2}, [{"cart_count_7d": 1}])])
+    made = SkewReport(
+        day=moment.date(), made_at=moment, feature_service=SERVICE, samples=1, compared=1, behind=0, unseen=0,
+        explained={}, values=1, different=1, limit=0.0, features=features,
+    )  # fmt: skip
+    write_report(settings.lake, made)
+    return made
+
+
 @pytest.mark.model
-@pytest.mark.parametrize(("gain", "code", "said"), [(0.05, 0, "promoted"), (-0.05, 3, "rejected")])
+@pytest.mark.parametrize(
+    ("gain", "skew", "code", "said"),
+    [
+        (0.05, False, 0, "promoted: dien v2, NDCG@10"),
+        (-0.05, False, 3, "rejected: dien v2, NDCG@10"),
+        (0.05, True, 3, "rejected: dien v2 cannot be promoted: answers are not what the lake says"),
+    ],
+)
 def test_evaluate_shows_the_verdict_and_says_it_in_its_exit_code(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, gain: float, code: int, said: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, gain: float, skew: bool, code: int, said: str
 ) -> None:
     def challenged(*_: object, **__: object) -> str:
         save_evaluation(settings.lake, evaluation(gain))
@@ -105,12 +128,13 @@ def test_evaluate_shows_the_verdict_and_says_it_in_its_exit_code(
 
     monkeypatch.setattr("infra.settings.load_settings", lambda *_: settings)
     monkeypatch.setattr("training.challenge.challenge", challenged)
+    report = skewed(settings) if skew else None
 
     shown = penchant("evaluate", "2", "--strict")
     plain = penchant("evaluate", "2", "--json")
 
     assert shown.exit_code == code
-    assert f"{said}: dien v2" in shown.stdout
+    assert said in shown.stdout
     assert "top v1 (champion)" in shown.stdout
     assert plain.exit_code == 0
-    assert json.loads(plain.stdout) == judge(evaluation(gain), settings).to_json()
+    assert json.loads(plain.stdout) == judge(evaluation(gain), settings, report).to_json()
