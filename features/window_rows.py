@@ -56,12 +56,13 @@ def user_windows(
     All that is read here is of ``days_needed``.
     """
     distincts = {"items": ITEM_ID, "categories": CATEGORY}
-    of_all = ("active_days", *(one.name for one in DAY_COUNTS))
+    of_days = [one.name for one in DAY_COUNTS]
+    of_all = ("active_days", *of_days)
     counted = Counted(
         entity=USER_ID,
         measures={behaviour: measures(behaviour) for behaviour in WINDOW_BEHAVIOURS},
         sums={"count": COUNT, "spend": SPEND, "dwell": DWELL_MS},
-        amounts=("spend", "dwell"),
+        amounts=("spend", "dwell", *of_days),
         distincts=distincts,
         of_all=of_all,
         lengths={
