@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
+from features.last_event import LAST_EVENT
 from features.view import Feature, View
 from features.views import views_of
 from infra.settings import Settings
 
 _HEAD: Final = """# Features
 
-Made by `penchant features`, from `features/views.py` and `features/window_views.py`: change it there
-([how](add-a-feature.md)). T is the end of the last closed day in the
-shop's time zone. A row is written when its content changes; between rows a reader takes the last one. Without a row,
-and after its time to live, counts are zero and lists are empty. Beside these views Feast has `user_last_event`, what a
-user did last (`features/store/last_event.py`).
+Made by `penchant features`, from `features/views.py`, `features/window_views.py` and `features/last_event.py`: change
+it there ([how](add-a-feature.md)). T is the end of the last closed day in the shop's time zone. A row is written when
+its content changes; between rows a reader takes the last one. Without a row, and after its time to live, counts are
+zero and lists are empty; the features of `user_last_event` are null then.
 """
 _LENGTH: Final = re.compile(r"_\d+d$")
 
 
 def features_page(settings: Settings) -> str:
     """Every view with its columns; those that differ in a window's length or a half-life share a line."""
-    return "\n".join([_HEAD, *(line for view in views_of(settings) for line in _view(view))])
+    return "\n".join([_HEAD, *(line for view in (*views_of(settings), LAST_EVENT) for line in _view(view))])
 
 
 def _view(view: View) -> Iterator[str]:

@@ -18,10 +18,11 @@ MICROSECONDS: Final = "microseconds since 1970 UTC"
 #: Who answers for the features, where a view does not say otherwise.
 OWNER: Final = "penchant"
 
-Kind = Literal["int64", "float64", "list<string>", "list<int64>", "list<float64>"]
+Kind = Literal["string", "int64", "float64", "list<string>", "list<int64>", "list<float64>"]
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 _ARROW: Final[dict[Kind, pa.DataType]] = {
+    "string": pa.string(),
     "int64": pa.int64(),
     "float64": pa.float64(),
     "list<string>": pa.list_(pa.string()),

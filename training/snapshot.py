@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from features import state_table
 from features.bundle import ITEM_TABLE
+from features.engines.trouble import explained
 from features.events.schema import CATEGORY, ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.service import feature_versions, service_version
@@ -127,6 +128,9 @@ def write(
         states: parallel to ``moments``.
         item_stats: day, item_id and the windows of ``stat_columns``; at most one row a day and item.
         items: columns of ``ITEM_TABLE``.
+
+    Raises:
+        MachineError: the disk is full, or may not be written to; there is no snapshot then.
     """
     known = state_table.to_table(states, settings.window_days, settings.half_life_days)
     for name in known.column_names:
@@ -161,7 +165,7 @@ def _publish(settings: Settings, tables: dict[str, pa.Table], meta: dict[str, An
     files = {name: _parquet(table) for name, table in tables.items()}
     digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()
     identity = f"{meta['through']}-{digest[:12]}"
-    with written_aside(settings.lake.snapshot(identity)) as folder:
+    with explained(settings), written_aside(settings.lake.snapshot(identity)) as folder:
         folder.mkdir()
         for name, content in files.items():
             (folder / name).write_bytes(content)

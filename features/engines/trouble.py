@@ -15,6 +15,8 @@ from infra.settings import Settings
 #: DuckDB says of a full disk now that its share of it is used up, now what the system said.
 _FULL = ("max_temp_directory_size", "No space left", "File too large", "Disk quota", "Could not write", "Read-only")
 
+_MEMORY = "Out of Memory Error"
+
 
 @contextmanager
 def explained(settings: Settings) -> Iterator[None]:
@@ -37,7 +39,7 @@ def _ours(settings: Settings, error: Exception) -> PenchantError:
     if _of_the_disk(error):
         mend = "Make room on its disk, mend its rights, or choose another home; nothing of it was kept."
         return MachineError(f"The lake at {settings.lake.root} cannot be written: {said}.", mend)
-    if isinstance(error, duckdb.OutOfMemoryException):
+    if isinstance(error, duckdb.OutOfMemoryException) or _MEMORY in said:
         return MachineError(
             f"{settings.memory_limit} of memory are not enough: {said}.",
             "Raise the setting memory_limit, or lower threads.",
@@ -49,6 +51,7 @@ def _ours(settings: Settings, error: Exception) -> PenchantError:
 
 
 def _of_the_disk(error: Exception) -> bool:
-    if isinstance(error, OSError):  # Arrow's have no number where a file is damaged
-        return error.errno is not None and not isinstance(error, FileNotFoundError)
-    return isinstance(error, duckdb.Error) and any(word in str(error) for word in _FULL)
+    if isinstance(error, OSError) and error.errno is not None:
+        return not isinstance(error, FileNotFoundError)
+    # DuckDB's own, which are Arrow's where rows are streamed
+    return any(word in str(error) for word in _FULL)

@@ -10,8 +10,9 @@ from feast import Entity, FeatureService, FeatureView, Field, ValueType
 from feast.types import Array, Float64, Int64, String
 
 from features.events.schema import CATEGORY, INGESTED_AT, ITEM_ID, OCCURRED_AT, USER_ID
+from features.last_event import COLUMN_OF, LAST_EVENT
 from features.service import service_name, service_version
-from features.store.last_event import COLUMN_OF, last_event_view
+from features.store.last_event import last_event_view
 from features.store.sources import parquet_source
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, OWNER, Feature, View
 from features.views import SERVICE, views_of
@@ -19,6 +20,7 @@ from features.window_views import SEGMENT
 from infra.settings import Settings
 
 _TYPES: Final[dict[str, Any]] = {
+    "string": String,
     "int64": Int64,
     "float64": Float64,
     "list<string>": Array(String),
@@ -97,7 +99,8 @@ def _last_event(settings: Settings, user: Entity) -> FeatureView:
         "the published log: a folder a day",
         {column: name for name, column in COLUMN_OF.items()},
     )
-    return last_event_view(user, published)
+    fields = [_field(feature, LAST_EVENT.owner) for feature in LAST_EVENT.features]
+    return last_event_view(user, published, fields)
 
 
 def _field(feature: Feature, owner: str) -> Field:

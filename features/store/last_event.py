@@ -13,33 +13,23 @@ from typing import Any, Final
 from feast import Entity, FeatureView, Field, PushSource
 from feast.data_source import DataSource
 from feast.protos.feast.types.Value_pb2 import Value
-from feast.types import Int64, String
+from feast.types import String
 from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from features.events.schema import DWELL_MS, EVENT_ID, EVENT_TYPE, ITEM_ID, PRICE, QUANTITY, USER_ID
-from features.view import MILLISECONDS, MONEY, OWNER
+from features.events.schema import USER_ID
+from features.last_event import COLUMN_OF, LAST_EVENT
+from features.view import OWNER
 from infra.tables import inbox
 
-#: By feature the column of the event. Names of their own: an item's id is an entity elsewhere.
-COLUMN_OF: Final = {f"last_{name}": name for name in (EVENT_ID, EVENT_TYPE, ITEM_ID, DWELL_MS, QUANTITY, PRICE)}
 EVENTS: Final = "events"
-USER_LAST_EVENT: Final = "user_last_event"
-
-_TOLD: Final = {
-    "last_event_id": (String, "id of the event"),
-    "last_event_type": (String, "what the user did"),
-    "last_item_id": (String, "its item; null for a login or a search"),
-    "last_dwell_ms": (Int64, f"dwell time ({MILLISECONDS}); null when unknown"),
-    "last_quantity": (Int64, "pieces; null without any"),
-    "last_price": (Int64, f"price of one piece ({MONEY}); null when unknown"),
-}
 
 
-def last_event_view(user: Entity, published: DataSource) -> FeatureView:
-    """The view, whose rows come by the push source ``EVENTS``.
+def last_event_view(user: Entity, published: DataSource, fields: list[Field]) -> FeatureView:
+    """``LAST_EVENT`` as Feast's, whose rows come by the push source ``EVENTS``.
 
     Args:
+        fields: its features.
         published: the published log; its field mapping is ``COLUMN_OF`` the other way round.
     """
     source = PushSource(
@@ -48,15 +38,14 @@ def last_event_view(user: Entity, published: DataSource) -> FeatureView:
         description="Behaviour, as POST /v1/events takes it; the columns of features/events/schema.py.",
         owner=OWNER,
     )
-    fields = [Field(name=name, dtype=kind, description=told) for name, (kind, told) in _TOLD.items()]
     return FeatureView(
-        name=USER_LAST_EVENT,
+        name=LAST_EVENT.name,
         entities=[user],
         schema=[Field(name=USER_ID, dtype=String), *fields],
         source=source,
         online=False,  # nothing of it is ever materialised
-        description="The user's last event; online, while the inbox holds it (keep_inbox_days).",
-        owner=OWNER,
+        description=LAST_EVENT.description,
+        owner=LAST_EVENT.owner,
         tags={"entity": USER_ID},
     )
 

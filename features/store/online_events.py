@@ -8,7 +8,8 @@ from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 from starlette.concurrency import run_in_threadpool
 
-from features.store.last_event import USER_LAST_EVENT, last_events
+from features.last_event import USER_LAST_EVENT
+from features.store.last_event import last_events
 from infra.errors import FeatureError
 
 

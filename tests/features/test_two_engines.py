@@ -26,7 +26,7 @@ from features.views import USER_INTEREST, USER_SEQUENCE, views
 from infra.partitions import Span
 from infra.settings import Settings
 
-pytestmark = [pytest.mark.thorough, pytest.mark.timeout(900)]  # minutes where the machine is busy
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(1500)]  # many minutes where the machine is busy
 
 START = date(2010, 3, 26)  # the clocks of London go forward on the 28th
 SPAN = Span(START, START + timedelta(days=8))

@@ -34,6 +34,9 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             MachineError,
             "2GB of memory are not enough.*memory_limit",
         ),
+        # as they are while rows are streamed: Arrow's, with DuckDB's words
+        (OSError("Out of Memory Error: failed to allocate data"), MachineError, "2GB of memory are not enough"),
+        (pa.ArrowInvalid("IO Error: Could not write file: No space left on device"), MachineError, "cannot be written"),
         (
             duckdb.InvalidInputException("too small to be a file\n\nLINE 1"),
             LakeError,

@@ -14,7 +14,7 @@ from features.build import build
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise, materialised_through
 from features.window_views import USER_WINDOWS
-from infra.errors import LakeError, ServiceError
+from infra.errors import LakeError, MachineError, ServiceError
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 from infra.valkey import start_valkey, stop_valkey, valkey
@@ -76,6 +76,28 @@ def windows_of(settings: Settings, day: date) -> list[bool]:
     """Whether the users of a day have their windows online."""
     users = [visit["user_id"] for visit in visits(day)]
     return Lookup(settings).look_up({"user_id": users}, day_end(day, settings.zone)).rows[USER_WINDOWS].holds
+
+
+def test_a_machine_without_room_keeps_the_watermark(shop: Any) -> None:
+    """Too little memory for the rows, and then no folder to spill into; nothing else of it goes to the disk."""
+    settings, second = shop.settings, Span.of_day(START + timedelta(days=1))
+    materialise(settings, Span.of_day(START))
+    build(settings, second)
+    spill = settings.lake.spill
+    with valkey(settings) as client:
+        before = client.get(WATERMARK)
+        with pytest.raises(MachineError, match=r"4MB of memory are not enough: .*Raise the setting memory_limit"):
+            materialise(settings.model_copy(update={"memory_limit": "4MB"}), second)
+        assert list(spill.iterdir()) == []
+        spill.rmdir()
+        spill.write_text("in the way")
+        with pytest.raises(MachineError, match=r"The lake at .* cannot be written: .*/spill.*Make room on its disk"):
+            materialise(settings, second)
+        assert client.get(WATERMARK) == before
+        spill.unlink()
+        materialise(settings, second)
+        assert materialised_through(client) == day_end(second.start, settings.zone)
+    assert all(windows_of(settings, second.start))
 
 
 def test_a_store_that_is_down_is_named(shop: Any) -> None:

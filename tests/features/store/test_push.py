@@ -19,9 +19,10 @@ from features.engine import default_engine
 from features.events.arrivals import take_day
 from features.events.log import event_files
 from features.events.publish import publish
+from features.last_event import COLUMN_OF, USER_LAST_EVENT
 from features.live.intake import patient_for
 from features.live.keys import keys
-from features.store.last_event import COLUMN_OF, EVENTS, USER_LAST_EVENT
+from features.store.last_event import EVENTS
 from features.store.push import rows_of
 from features.store.repository import apply, open_store
 from infra.database import server_url

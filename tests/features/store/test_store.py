@@ -13,9 +13,9 @@ import pytest
 from features.build import build
 from features.engine import default_engine
 from features.inputs import stat_columns
+from features.last_event import USER_LAST_EVENT
 from features.state import from_row
 from features.store import repository
-from features.store.last_event import USER_LAST_EVENT
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
