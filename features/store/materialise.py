@@ -109,7 +109,7 @@ def _alive(
     settings: Settings, connection: Connection, views: Sequence[View], start: datetime, through: datetime
 ) -> str:
     """A table of the entities that something holds for; empty: all that changed since ``start`` are among them."""
-    since = holds_since(settings, views, through)
+    since = holds_since(views, through)
     if since is None or start >= max(since.values()):
         return ""
     asked = entities_in((view, files_between(settings, view, since[view.name])) for view in views)
