@@ -16,7 +16,7 @@ from features.store.changed import entities_in, files_between, last_rows, reader
 from features.store.expiry import by_entity, expire, holds_since
 from features.store.keys import PROJECT
 from features.store.repository import apply, open_store
-from features.store.trouble import valkey_trouble
+from features.store.trouble import SLOW_WRITE, valkey_trouble
 from features.view import View
 from infra.database import opened
 from infra.errors import FeatureError
@@ -52,7 +52,7 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
     started = time.perf_counter()
     # nor may a build replace files while they are read, or take back rows that went online
     alone = one_at_a_time(settings, "materialise"), one_at_a_time(settings, "build")
-    with alone[0], alone[1], opened(settings), valkey_trouble(settings):
+    with alone[0], alone[1], opened(settings), valkey_trouble(settings, SLOW_WRITE):
         end = day_end(_last_day(settings, span), settings.zone)
         apply(settings)
         with valkey(settings) as client:
