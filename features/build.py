@@ -31,7 +31,7 @@ from features.undo import undone_on_failure
 from features.user_days import USER_DAYS
 from features.versions import drop_others, moments, revised_days
 from features.view import View
-from features.views import ITEM_COVISITS, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
+from features.views import CHAINED, ITEM_COVISITS, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_rows import category_windows, days_needed, item_windows, segment_windows, user_windows
 from features.window_views import CATEGORY_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS
 from infra.lake import read_json
@@ -45,7 +45,6 @@ from infra.settings import Settings
 PIECE_DAYS: Final = 180
 PIECE_EVENTS: Final = 20_000_000
 DAILY: Final = (TILES, USER_DAYS, BASKETS, SEGMENTS)
-CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
 Progress = Callable[[str, int, int], None]
 

@@ -20,6 +20,7 @@ from features.files import read_files
 from features.row_groups import write_groups
 from features.versions import known_by, newest, told_by
 from features.view import View
+from features.views import CHAINED
 from infra.lake import Lake, dated
 from infra.partitions import Span
 
@@ -32,14 +33,15 @@ def states_before(
     connection: Connection, lake: Lake, view: View, day: date, users: Table, as_of_us: int | None = None
 ) -> Table:
     """The last row before ``day`` of each of ``users`` (a table with their ids, or those of the view's entity) that
-    has one.
+    has one; of a chained view also one that has outlived its ttl, for the next row goes on from it.
 
     Args:
         as_of_us: as known by this moment, microseconds since 1970 UTC; None: as known now.
     """
-    # a row that has outlived its ttl says nothing any more; a checkpoint holds what is known now
-    since = day - timedelta(days=view.ttl_days + 1) if view.ttl_days else date.min
-    files = _files(lake, view, day) if as_of_us is None and not view.ttl_days else _daily(lake, view, since, day)
+    ttl_days = None if view.name in CHAINED else view.ttl_days
+    # another row that has outlived its ttl says nothing any more; a checkpoint holds what is known now
+    since = day - timedelta(days=ttl_days + 2) if ttl_days else date.min
+    files = _files(lake, view, day) if as_of_us is None and not ttl_days else _daily(lake, view, since, day)
     rows = known_by(read_files(connection, told_by(files, as_of_us), view.schema), as_of_us)
     return stored(connection, newest(rows.semi_join(users, view.entity), view.entity))
 

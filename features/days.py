@@ -115,6 +115,27 @@ def _built(lake: Lake, day: date) -> dict[str, Any] | None:
     return dict(read_json(path)) if path.exists() else None
 
 
+def require_built(settings: Settings, span: Span) -> None:
+    """Hold that the features of every day of ``span`` are there, whole, and as they are defined now.
+
+    Late rows that came since a day was built do not matter: they are known from then on, and the next build adds them.
+
+    Raises:
+        FeatureError: names the days of which they are not, and how to get them.
+    """
+    built, present = set(built_days(settings)), service_version(settings)
+    notes = {day: _built(settings.lake, day) if day in built else None for day in span.days()}
+    missing = [day for day, note in notes.items() if note is None]
+    others = [day for day, note in notes.items() if note is not None and note.get("definitions") != present]
+    if missing or others:
+        said = "not built" if missing else "built by other definitions or settings"
+        raise FeatureError(
+            f"Features of {span} cannot be read: {_names(missing or others)} {said}.",
+            f"Run build_features, or 'penchant ingest --day {span.end - timedelta(days=1)} --features': it builds all "
+            "days that are due.",
+        )
+
+
 def require_closed(settings: Settings, span: Span) -> None:
     """Hold that ``span`` is closed and that everything before it is built.
 

@@ -22,13 +22,12 @@ import pyarrow.parquet as pq
 from features.days import built_days, changed_days
 from features.versions import files_of
 from features.view import CREATED_TIMESTAMP
-from features.views import USER_INTEREST, USER_ITEMS, USER_SEQUENCE
+from features.views import CHAINED
 from features.window_views import horizon_days
 from infra.partitions import Span
 from infra.settings import Settings
 from infra.spill import spilling
 
-_CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 _AGREE: Final = 1e-9
 
 
@@ -46,7 +45,7 @@ class Watch:
         return [day for day in self.days if day in self.held or self._differs(day)]
 
     def _differs(self, day: date) -> bool:
-        return any(self._other(view, day) for view in _CHAINED)
+        return any(self._other(view, day) for view in CHAINED)
 
     def _other(self, view: str, day: date) -> bool:
         """Whether a view's rows of a day, or later versions of them, are not what they were."""
@@ -63,7 +62,7 @@ def watching(settings: Settings, own: Span, whole: Span) -> Iterator[Watch]:
     changed = changed_days(settings)
     held = frozenset(day for day in days if any(other <= day < other + window for other in changed))
     with spilling(settings) as folder:
-        for view in _CHAINED:
+        for view in CHAINED:
             (folder / view).mkdir()
             for path in (path for day in days for path in files_of(settings.lake, view, Span.of_day(day))):
                 # a build replaces files, so a second name keeps the old one without a copy

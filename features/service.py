@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from features.view import Feature, View
-from features.views import ITEM_COVISITS, SERVICE, USER_ITEMS, USER_SEQUENCE, views_of
+from features.views import CHAINED, ITEM_COVISITS, SERVICE, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_views import SEGMENT_WINDOWS
 from infra.settings import Settings
 
@@ -31,7 +31,7 @@ _DIGITS: Final = 12
 def feature_versions(settings: Settings) -> dict[str, str]:
     """By ``view:feature`` a digest of what it is: type, unit, meaning, lifetime, and the settings that it follows."""
     return {
-        f"{view.name}:{one.name}": _digest([*_followed(settings, view), view.ttl_days, *_said(one)])
+        f"{view.name}:{one.name}": _digest([*_followed(settings, view), _life(view), *_said(one)])
         for view in views_of(settings)
         for one in view.features
     }
@@ -40,7 +40,7 @@ def feature_versions(settings: Settings) -> dict[str, str]:
 def service_version(settings: Settings) -> str:
     """The version of ``SERVICE`` for these settings: a digest of all definitions."""
     views = [
-        [view.name, *_followed(settings, view), view.ttl_days, [[one.name, *_said(one)] for one in view.features]]
+        [view.name, *_followed(settings, view), _life(view), [[one.name, *_said(one)] for one in view.features]]
         for view in views_of(settings)
     ]
     return _digest(views)
@@ -60,6 +60,11 @@ def differing(trained_on: Mapping[str, str], settings: Settings) -> list[str]:
 def _followed(settings: Settings, view: View) -> list[Any]:
     names = (*FOLLOWED, FOLLOWED_BY[view.name]) if view.name in FOLLOWED_BY else FOLLOWED
     return [COMPUTED, *(str(getattr(settings, name)) for name in names)]
+
+
+def _life(view: View) -> int | None:
+    """The view's ttl; not ``online_user_days``: no row is another for it, and a store that is full may lower it."""
+    return None if view.name in CHAINED else view.ttl_days
 
 
 def _said(feature: Feature) -> list[str]:

@@ -66,13 +66,15 @@ class Interest:
     def profile(self, half_life: int) -> tuple[Strings, tuple[float, ...]]:
         """F = (C, S): the strongest categories by the half-life in this column, strongest first, and their shares.
 
-        Shares of one half-life are the same at any moment, for all strengths fade alike.
+        Shares of one half-life are the same at any moment, for all strengths fade alike. Once they have faded beyond
+        what a number can hold (a thousand half-lives) they are zero.
         """
         strengths = self.strengths[:, half_life]
         top = sorted(range(len(self.categories)), key=lambda at: (-strengths[at], self.categories[at]))
         kept = top[:PROFILE_CATEGORIES]
         total = sum(float(strengths[at]) for at in kept)
-        return tuple(self.categories[at] for at in kept), tuple(float(strengths[at]) / total for at in kept)
+        shares = tuple(float(strengths[at]) / total if total > 0 else 0.0 for at in kept)
+        return tuple(self.categories[at] for at in kept), shares
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ USER_INTEREST: Final = "user_interest"
 USER_SEQUENCE: Final = "user_sequence"
 USER_ITEMS: Final = "user_items"
 ITEM_COVISITS: Final = "item_covisits"
+#: Views whose rows go on from the row before, however old it is (``features.chain``).
+CHAINED: Final = (USER_INTEREST, USER_SEQUENCE, USER_ITEMS)
 
 #: Categories in a profile F = (C, S).
 PROFILE_CATEGORIES: Final = 20
@@ -30,20 +32,30 @@ COVISITED_AT_LEAST: Final = 2
 SEQUENCED: Final = ("view", "click", "cart", "favorite", "purchase", "return", "review")
 
 
-def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tuple[View, ...]:
-    """All views for these window lengths and half-lives (both in days)."""
+def views(
+    window_days: tuple[int, ...], half_life_days: tuple[int, ...], user_days: int | None = None
+) -> tuple[View, ...]:
+    """All views for these window lengths and half-lives (both in days).
+
+    Args:
+        user_days: how many days the rows of ``CHAINED`` hold; None: for ever.
+    """
     return (
         user_windows_view(window_days),
         View(
             USER_INTEREST,
             USER_ID,
             tuple(_interest(half_life_days)),
-            None,
+            user_days,
             "Decayed interest per category: sum of weight * 2^(-age / half-life), at the user's last event.",
         ),
-        View(USER_SEQUENCE, USER_ID, _SEQUENCE, None, "The user's last events with an item, oldest first."),
+        View(USER_SEQUENCE, USER_ID, _SEQUENCE, user_days, "The user's last events with an item, oldest first."),
         View(
-            USER_ITEMS, USER_ID, _HISTORY, None, "Which items the user wanted, how often and how lately, latest first."
+            USER_ITEMS,
+            USER_ID,
+            _HISTORY,
+            user_days,
+            "Which items the user wanted, how often and how lately, latest first.",
         ),
         item_windows_view(window_days),
         View(
@@ -59,8 +71,8 @@ def views(window_days: tuple[int, ...], half_life_days: tuple[int, ...]) -> tupl
 
 
 def views_of(settings: Settings) -> tuple[View, ...]:
-    """The feature views with the lengths and half-lives of the settings."""
-    return views(settings.window_days, settings.half_life_days)
+    """The feature views with the lengths, half-lives and lifetimes of the settings."""
+    return views(settings.window_days, settings.half_life_days, settings.online_user_days or None)
 
 
 def interest_column(half_life: int) -> str:

@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     )
     online_user_days: Lifetime = Field(
         730,
-        description="Days that a user's rows without a ttl stay online after they last changed; a user of whom nothing "
-        "is left leaves the online store, and stays in the files. 0: for ever.",
+        description="Days that interest, sequence and history of a user hold after they last changed, for answers "
+        "as for training; a user of whom nothing holds leaves the online store, and stays in the files. 0: for ever.",
     )
     merge_days_a_run: int = Field(100, ge=1, description="Days whose files one run of keep merges at most.")
     removals_a_run: int = Field(

@@ -14,6 +14,7 @@ from features.advance import advance
 from features.behaviour import KNOWN_US, behaviour
 from features.bundle import ITEM_TABLE
 from features.catalogue import catalogue
+from features.days import require_built
 from features.engine import batches, embedded
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
@@ -41,10 +42,11 @@ def take(settings: Settings, through: date | None = None, on_progress: Progress 
 
     Raises:
         TrainingError: no day is closed, or nobody known bought anything.
-        FeatureError: a day is missing in between, or its features are not built.
+        FeatureError: a day is missing in between, or its features are not built, or by other definitions.
     """
     say = on_progress or (lambda _: None)
     span = _closed(settings, through)
+    require_built(settings, span)
     splits = Splits.until(span.end - timedelta(days=1), span.start, settings)
     say("reading events")
     events, moments = _read(settings, span)

@@ -9,10 +9,14 @@ from infra.settings import Settings
 
 
 def train(settings: Settings) -> dict[str, Any]:
-    """Snapshot, fit, log and register; returns the run and the versions."""
+    """Snapshot, fit, log and register; returns the run and the versions.
+
+    Through the last day that is built: later ones may be closed and on their way.
+    """
+    from features.days import built_days
     from training.run import train as train_model
 
-    trained = train_model(settings, on_progress=print)
+    trained = train_model(settings, max(built_days(settings), default=None), on_progress=print)
     return {
         "run_id": trained.run_id,
         "version": trained.version,

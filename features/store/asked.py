@@ -38,6 +38,16 @@ def readers(views: Sequence[View], features: Sequence[str]) -> list[ViewReader]:
     return [ViewReader(named[name], list(chosen.values())) for name, chosen in wanted.items()]
 
 
+def require_asked(keys: Mapping[str, Sequence[str]], wanted: Iterable[View]) -> None:
+    """Hold that views that are named are about entities of ``keys``.
+
+    Raises:
+        FeatureError: one is not: nothing could be said of it.
+    """
+    for view in (view for view in wanted if view.entity not in keys):
+        raise FeatureError(f"{view.name} is about {view.entity}: ask for some.", f"Give ids as {view.entity}.")
+
+
 def require_ids(keys: Mapping[str, Sequence[str]], views: Iterable[View]) -> None:
     """Hold that ``keys`` names entities that there are, and that their ids are texts that an event can have.
 
@@ -71,7 +81,7 @@ def require_moments(moments: pa.Table) -> None:
     Raises:
         FeatureError: a column is missing or of another type, or a cell of it is empty.
     """
-    wanted = {USER_ID: (pa.types.is_string, "texts"), EVENT_TIMESTAMP: (_is_zoned, "moments with a time zone")}
+    wanted = {USER_ID: (_is_text, "texts"), EVENT_TIMESTAMP: (_is_zoned, "moments with a time zone")}
     for name, (fits, said) in wanted.items():
         if name not in moments.column_names:
             raise FeatureError(f"The moments have no column {name}.", f"Give {name} as {said}.")
@@ -80,8 +90,26 @@ def require_moments(moments: pa.Table) -> None:
             raise FeatureError(f"{name} is a column of {moments[name].type}{empty}.", f"Give {name} as {said}.")
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return any(fits(kind) for fits in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
 def _is_zoned(kind: pa.DataType) -> bool:
     return pa.types.is_timestamp(kind) and kind.tz is not None
+
+
+def in_microseconds(moments: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Moments with a time zone as the lake has them, in UTC.
+
+    Raises:
+        FeatureError: one has a part of a microsecond, or lies beyond what can be said in them.
+    """
+    try:
+        return moments.cast(pa.timestamp("us", tz="UTC"))
+    except pa.ArrowInvalid as error:
+        raise FeatureError(
+            f"{EVENT_TIMESTAMP} is no column of whole microseconds: {error}.", "Round its moments down to microseconds."
+        ) from error
 
 
 def require_zone(moment: datetime) -> None:

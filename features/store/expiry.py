@@ -26,17 +26,10 @@ from infra.settings import Settings
 LOOKED: Final = "penchant:expired_through"
 
 
-def life_of(settings: Settings, view: View) -> timedelta | None:
-    """How long a row of the view stays online after its moment; None: for ever."""
-    days = view.ttl_days or settings.online_user_days
-    return timedelta(days=days) if days else None
-
-
-def holds_since(settings: Settings, views: Sequence[View], through: datetime) -> dict[str, datetime] | None:
+def holds_since(views: Sequence[View], through: datetime) -> dict[str, datetime] | None:
     """By view the moment of the oldest row that still counts at ``through``; None: one of them stays for ever."""
-    lives = {view.name: life_of(settings, view) for view in views}
-    since = {name: through - life for name, life in lives.items() if life is not None}
-    return since if len(since) == len(lives) else None
+    since = {view.name: through - timedelta(days=view.ttl_days) for view in views if view.ttl_days}
+    return since if len(since) == len(views) else None
 
 
 def by_entity(settings: Settings) -> Iterator[tuple[str, list[View]]]:
@@ -55,7 +48,7 @@ def expire(settings: Settings, client: Redis, through: datetime) -> int:
     removed = 0
     with reader(settings) as connection:
         for _entity, views in by_entity(settings):
-            since = holds_since(settings, views, through)
+            since = holds_since(views, through)
             if since:
                 removed += _expire(settings, client, connection, views, since)
     return removed

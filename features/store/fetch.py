@@ -15,7 +15,7 @@ from features.store.exchange import count, exchange, word
 from features.store.keys import entity_key, key_prefix, view_fields
 from features.store.materialise import WATERMARK, materialised_through, moment_of
 from features.store.rows import Columns
-from features.store.trouble import valkey_trouble
+from features.store.trouble import SLOW_ANSWER, valkey_trouble
 from features.views import views_of
 from infra.settings import Settings
 from infra.valkey import valkey_url
@@ -53,7 +53,7 @@ class Fetch:
         for entity, ids in keys.items():
             prefix = key_prefix(entity)
             commands += [_HGETALL + word(entity_key(prefix, id_)) for id_ in ids]
-        with valkey_trouble(self._settings):
+        with valkey_trouble(self._settings, SLOW_ANSWER):
             watermark, *answers = exchange(self._client, commands)
         found = iter(answers)
         columns = {entity: _columns([next(found) for _ in ids], self._fields[entity]) for entity, ids in keys.items()}
@@ -61,7 +61,7 @@ class Fetch:
 
     def materialised_through(self) -> datetime | None:
         """The watermark alone."""
-        with valkey_trouble(self._settings):
+        with valkey_trouble(self._settings, SLOW_ANSWER):
             return materialised_through(self._client)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.events.schema import USER_ID
-from features.store.asked import readers, require_ids, require_zone
+from features.store.asked import readers, require_asked, require_ids, require_zone
 from features.store.fetch import Fetch
 from features.store.item_stats import CatalogueStats, ItemStats
 from features.store.rows import ViewRows
@@ -69,13 +69,15 @@ class Lookup:
             features: views, or ``view:feature``; all views of these entities where none is named.
 
         Raises:
-            FeatureError: an entity, view or feature that does not exist, an id that is no text, nothing is online, or
-                only what came after the moment.
+            FeatureError: an entity, view or feature that does not exist, a view of entities that are not among the
+                keys, an id that is no text, nothing is online, or only what came after the moment.
             ServiceError: Valkey does not answer in time.
         """
         require_zone(moment)
         require_ids(keys, self._views)
         wanted = readers(self._views, features) if features else self._readers
+        if features:
+            require_asked(keys, (reader.view for reader in wanted))
         through, found = self._fetch.columns(keys)
         if through is None:
             raise FeatureError(
@@ -102,9 +104,10 @@ class Lookup:
         """``user``, and how old each view's row is; empty while nothing is online.
 
         Raises:
-            FeatureError: the id is no text.
+            FeatureError: the id is no text, or the moment has no time zone.
             ServiceError: the online store does not answer in time.
         """
+        require_zone(moment)
         require_ids({USER_ID: [user_id]}, self._views)
         through, found = self._fetch.columns({USER_ID: [user_id]})
         values: dict[str, Any] = {}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection as Connection
 from redis import Redis
 
-from features.days import built_days
+from features.days import built_days, require_built
 from features.store.changed import entities_in, files_between, last_rows, reader
 from features.store.expiry import by_entity, expire, holds_since
 from features.store.keys import PROJECT
 from features.store.repository import apply, open_store
-from features.store.trouble import valkey_trouble
+from features.store.trouble import SLOW_WRITE, valkey_trouble
 from features.view import View
 from infra.database import opened
 from infra.errors import FeatureError
@@ -45,11 +45,14 @@ def materialise(settings: Settings, span: Span) -> dict[str, Any]:
         ``through`` (the watermark), ``rows`` by view, ``removed`` (entities), ``seconds``.
 
     Raises:
-        FeatureError: a day of the span is not built.
+        FeatureError: a day of the span, or a later one that is built, is not built to its end, or is built by other
+            definitions.
         ServiceError: Valkey or PostgreSQL does not do its part; the watermark is where it was.
     """
     started = time.perf_counter()
-    with one_at_a_time(settings, "materialise"), opened(settings), valkey_trouble(settings):
+    # nor may a build replace files while they are read, or take back rows that went online
+    alone = one_at_a_time(settings, "materialise"), one_at_a_time(settings, "build")
+    with alone[0], alone[1], opened(settings), valkey_trouble(settings, SLOW_WRITE):
         end = day_end(_last_day(settings, span), settings.zone)
         apply(settings)
         with valkey(settings) as client:
@@ -75,13 +78,12 @@ def moment_of(watermark: object) -> datetime | None:
 
 
 def _last_day(settings: Settings, span: Span) -> date:
-    days = built_days(settings)
-    missing = sorted(set(span.days()) - set(days))
-    if missing or not len(span):
-        raise FeatureError(
-            f"The features of {missing[0] if missing else 'no day'} are not built.", "Build the span first."
-        )
-    return days[-1]
+    """The last day that is built; it and all from the span's first one on are there, whole."""
+    if not len(span):
+        raise FeatureError("There are no features of no day.", "Name a day that is built.")
+    last = max(built_days(settings), default=span.start)
+    require_built(settings, Span(span.start, max(span.end, last + timedelta(days=1))))
+    return last
 
 
 def _write(settings: Settings, start: datetime, end: datetime, through: datetime) -> dict[str, int]:
@@ -109,7 +111,7 @@ def _alive(
     settings: Settings, connection: Connection, views: Sequence[View], start: datetime, through: datetime
 ) -> str:
     """A table of the entities that something holds for; empty: all that changed since ``start`` are among them."""
-    since = holds_since(settings, views, through)
+    since = holds_since(views, through)
     if since is None or start >= max(since.values()):
         return ""
     asked = entities_in((view, files_between(settings, view, since[view.name])) for view in views)

@@ -15,7 +15,7 @@ from features.engine import embedded, table_of
 from features.events.schema import ITEM_ID, PRICE, USER_ID
 from features.inputs import stat_columns
 from features.store.as_of import MOMENT, as_of, rows_between
-from features.store.asked import require_moments
+from features.store.asked import in_microseconds, require_moments
 from features.store.feast_rows import feast_rows
 from features.store.item_stats import ItemStats
 from features.view import EVENT_TIMESTAMP, View
@@ -52,6 +52,7 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         LakeError: a feature file is gone, not whole, or lacks columns.
     """
     require_moments(moments)
+    at = in_microseconds(moments[EVENT_TIMESTAMP])
     if settings.engine == "spark":
         return feast_rows(settings, moments)
     _require_built(settings)
@@ -60,8 +61,8 @@ def user_rows(settings: Settings, moments: pa.Table) -> pa.Table:
         return _with_columns(moments, views, [view.schema.empty_table() for view in views])
     numbered = pa.table(
         {
-            USER_ID: moments[USER_ID],
-            MOMENT: moments[EVENT_TIMESTAMP].cast(pa.timestamp("us", tz="UTC")),
+            USER_ID: moments[USER_ID].cast(pa.string()),
+            MOMENT: at,
             _ROW: pa.array(np.arange(len(moments))),
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import redis
 
@@ -11,10 +12,16 @@ from infra.errors import ServiceError
 from infra.settings import Settings
 from infra.valkey import valkey_address
 
+SLOW_ANSWER: Final = "Find out what keeps it busy; for answers, api_timeout_ms says how long we wait."
+SLOW_WRITE: Final = "Find out what keeps it busy, and materialise again: the watermark has not moved."
+
 
 @contextmanager
-def valkey_trouble(settings: Settings) -> Iterator[None]:
+def valkey_trouble(settings: Settings, slow: str) -> Iterator[None]:
     """Say what is wrong with the online store, and how to mend it.
+
+    Args:
+        slow: what can be done about a store that does not answer in time, ``SLOW_ANSWER`` or ``SLOW_WRITE``.
 
     Raises:
         ServiceError: Valkey is down, slow, full, or does not let us in.
@@ -24,7 +31,7 @@ def valkey_trouble(settings: Settings) -> Iterator[None]:
     except redis.OutOfMemoryError as error:
         raise _error(settings, f"is full: {error}", _FULL) from error
     except redis.TimeoutError as error:
-        raise _error(settings, f"does not answer in time: {error}", _SLOW) from error
+        raise _error(settings, f"does not answer in time: {error}", slow) from error
     except redis.AuthenticationError as error:
         raise _error(settings, f"does not let us in: {error}", "Mend the password in PENCHANT_VALKEY_URL.") from error
     except redis.ConnectionError as error:
@@ -34,7 +41,6 @@ def valkey_trouble(settings: Settings) -> Iterator[None]:
 
 
 _FULL = "Raise Valkey's maxmemory, or let idle users leave sooner (online_user_days), and materialise again."
-_SLOW = "Find out what keeps it busy; for answers, api_timeout_ms says how long we wait."
 _DOWN = "Start it with 'penchant up', or mend PENCHANT_VALKEY_URL."
 
 

@@ -12,9 +12,11 @@ from runs import folder
 
 from features.events.schema import CATEGORY, ITEM_ID
 from features.files import write_table
+from features.service import service_version
 from features.view import CREATED_TIMESTAMP, EVENT_TIMESTAMP, Feature, View
 from features.views import views_of
 from infra.database import create_databases
+from infra.lake import write_json
 from infra.partitions import Span, day_end
 from infra.ports import free_ports
 from infra.services import start_services, stop_services
@@ -55,6 +57,7 @@ def draw(settings: Settings, users: int, items: int, days: int) -> Span:
             content = _rows(view, chosen, rng).append_column(EVENT_TIMESTAMP, _moments(settings, day, len(chosen)))
             content = content.append_column(CREATED_TIMESTAMP, content[EVENT_TIMESTAMP])
             write_table(content.cast(view.schema), settings.lake.feature(view.name, day))
+        write_json(settings.lake.built(day), {"definitions": service_version(settings)})
     return span
 
 

@@ -119,6 +119,18 @@ def test_an_empty_day_has_a_file_of_every_view_with_the_full_schema(shop: Any) -
         assert pq.read_schema(shop.lake.feature(view.name, empty)).equals(view.schema)
 
 
+def test_a_build_goes_on_from_a_row_that_holds_no_longer(shop: Any) -> None:
+    """Four days idle where users are forgotten after one: whoever comes back has a past."""
+    settings = shop.settings.model_copy(update={"online_user_days": 1})
+    last = SPAN.end - timedelta(days=1)
+    build(settings, Span(START, last))
+    build(settings, Span.of_day(last))
+    [sequence] = shop.rows("user_sequence", SPAN)[last]
+    assert sequence["sequence_items"] == ["i1", "i2", "i2"]
+    [history] = shop.rows("user_items", SPAN)[last]
+    assert history["history_times"] == [2, 1]
+
+
 def test_a_span_without_events_is_built(settings: Settings, shop_of: Any) -> None:
     made = shop_of(settings)
     made.publish(SPAN, [])

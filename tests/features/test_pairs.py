@@ -10,7 +10,7 @@ import pytest
 from features.decay import DAY_US
 from features.inputs import HISTORY_ITEM, HISTORY_LENGTH, HISTORY_PURCHASES, encode, stat_columns
 from features.pairs import ITEM_COLUMNS, past_of
-from features.state import ItemHistory, Sequence, UserState, from_row
+from features.state import Interest, ItemHistory, Sequence, UserState, from_row
 from features.vocabulary import Vocabulary
 
 NOW = 100 * DAY_US
@@ -60,3 +60,12 @@ def test_the_history_goes_in_latest_first_without_what_the_model_does_not_know(s
     assert inputs[HISTORY_ITEM].shape == inputs[HISTORY_PURCHASES].shape == (1, HISTORY_LENGTH)
     assert inputs[HISTORY_ITEM][0, :3].tolist() == [*VOCABULARY.encode_items(["mug", "lamp"]), 0]
     assert inputs[HISTORY_PURCHASES][0, :3] == pytest.approx([np.log1p(2), 0, 0])
+
+
+def test_strengths_that_have_faded_away_have_no_shares() -> None:
+    """By a half-life of a day, 1,100 days later; the ranker's shares of them are zero as well."""
+    wanted = Interest(("kitchen", "light"), np.array([[2.0, 2.0], [6.0, 6.0]]), 0)
+    assert wanted.profile(0) == (("light", "kitchen"), (0.75, 0.25))
+    late = replace(wanted, strengths=wanted.at(1_100 * DAY_US, (1, 1_100)), as_of_us=1_100 * DAY_US)
+    assert late.profile(0) == (("kitchen", "light"), (0.0, 0.0))
+    assert late.profile(1) == (("light", "kitchen"), (0.75, 0.25))

@@ -33,7 +33,7 @@ def defined(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_equal_settings_have_equal_versions_and_what_features_do_not_follow_changes_none(settings: Settings) -> None:
-    other = settings.model_copy(update={"threads": 7, "engine": "spark", "api_port": 1})
+    other = settings.model_copy(update={"threads": 7, "engine": "spark", "api_port": 1, "online_user_days": 30})
     assert service_version(other) == service_version(settings)
     assert feature_versions(other) == feature_versions(settings)
 

@@ -15,7 +15,7 @@ from features.events.ingest import ingest
 from features.events.publish import publish
 from features.store.repository import apply
 from infra.database import server_url
-from infra.errors import TrainingError
+from infra.errors import FeatureError, TrainingError
 from infra.partitions import Span
 from infra.settings import Settings
 from training.snapshot import Snapshot
@@ -115,6 +115,21 @@ def test_there_is_no_training_set_of_days_before_the_history(shop: Settings) -> 
     with pytest.raises(TrainingError, match=rf"The day 1990-01-01 is not closed; the last one is {YESTERDAY}"):
         take(shop, date(1990, 1, 1))
     assert not shop.lake.snapshot("any").parent.exists()
+
+
+def test_days_that_are_not_built_are_named_and_not_lost(shop: Settings) -> None:
+    deliver(shop, Span.of_day(TODAY), rows(Span.of_day(TODAY)))
+    with pytest.raises(FeatureError, match=rf"{TODAY} is not built\. Run build_features, or .*--day {TODAY} --feat"):
+        take(shop)
+    assert take(shop, YESTERDAY).meta["through"] == str(YESTERDAY)
+    content = shop.lake.built(FIRST).read_bytes()
+    shop.lake.built(FIRST).unlink()  # as a build leaves it that was killed
+    with pytest.raises(FeatureError, match=rf"{FIRST} is not built"):
+        take(shop, YESTERDAY)
+    shop.lake.built(FIRST).write_bytes(content)
+    other = shop.model_copy(update={"session_minutes": 5})
+    with pytest.raises(FeatureError, match=rf"{FIRST}, .* and 3 more are built by other definitions or settings"):
+        take(other, YESTERDAY)
 
 
 def baskets(snapshot: Snapshot) -> set[tuple[str, str]]:

@@ -44,7 +44,7 @@ def log(event_of: Any) -> Callable[[Settings], list[dict[str, Any]]]:
     def made(settings: Settings) -> list[dict[str, Any]]:
         def event(day: int, number: int, **fields: Any) -> dict[str, Any]:
             made = {"user_id": "st-u1", "item_id": "st-i1", "event_id": f"st-{day}-{number}", **fields}
-            return dict(event_of(settings, START + timedelta(days=day), number * HOUR, **made))
+            return dict(event_of(settings, START + timedelta(days=day), number * HOUR, country="Norway", **made))
 
         return [
             event(0, 1, event_type="purchase", quantity=1, price=200),

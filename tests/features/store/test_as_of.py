@@ -30,8 +30,8 @@ MOMENT = pa.timestamp("us", tz="UTC")
 
 @pytest.fixture
 def shop(settings: Settings) -> Settings:
-    """Windows that expire within the days."""
-    return settings.model_copy(update={"window_days": (1, 3), "half_life_days": (7,)})
+    """Windows and users that expire within the days."""
+    return settings.model_copy(update={"window_days": (1, 3), "half_life_days": (7,), "online_user_days": 20})
 
 
 def write_rows(settings: Settings, draw: np.random.Generator) -> None:

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from features.files import write_table
-from features.store.expiry import LOOKED
+from features.service import service_version
+from features.store.expiry import LOOKED, by_entity
 from features.store.keys import entity_key, key_prefix
 from features.store.materialise import WATERMARK, materialise
 from features.views import USER_SEQUENCE, views_of
-from features.window_views import ITEM_WINDOWS, USER_WINDOWS, horizon_days
+from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS, horizon_days
+from infra.lake import write_json
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 from infra.valkey import valkey
@@ -44,6 +46,7 @@ class Files:
             moments = dict.fromkeys(("event_timestamp", "created_timestamp"), [moment] * len(ids))
             content = {**zeros, view.entity: ids, **moments}
             write_table(pa.table(content, view.schema), self.settings.lake.feature(view.name, day))
+        write_json(self.settings.lake.built(day), {"definitions": service_version(self.settings)})
 
     def online(self, *days: int) -> dict[str, Any]:
         return materialise(self.settings, Span(START + timedelta(days=days[0]), START + timedelta(days=days[-1] + 1)))
@@ -70,21 +73,24 @@ def files(services: Settings) -> Iterator[Files]:
 def clean(settings: Settings) -> None:
     shutil.rmtree(settings.lake.root, ignore_errors=True)
     with valkey(settings) as client:
-        for entity in ("user_id", "item_id"):
+        for entity, _views in by_entity(settings):
             for key in client.keys(key_prefix(entity) + b"*"):
                 client.delete(key)
         client.delete(WATERMARK, LOOKED)
 
 
-def test_items_leave_when_their_windows_have_ended(files: Files) -> None:
-    rows = {0: ["x-i1", "x-i2"], 2: ["x-i2"]}
-    for number in range(TTL + 1):
-        files.write(number, item_windows=rows.get(number, []))
-        assert files.online(number)["removed"] == 0
-        assert files.keys("item_id") == {"x-i1", "x-i2"}
-    files.write(TTL + 1)
-    assert files.online(TTL + 1)["removed"] == 1
-    assert files.keys("item_id") == {"x-i2"}
+def test_who_has_windows_alone_leaves_when_they_have_ended(files: Files) -> None:
+    """Items, categories and segments; each view by its own ttl."""
+    names = (ITEM_WINDOWS, CATEGORY_WINDOWS, SEGMENT_WINDOWS)
+    lives = {view.entity: view.ttl_days or 0 for view in views_of(files.settings) if view.name in names}
+    rows, written = {0: ["x-1", "x-2"], 2: ["x-2"]}, 0
+    for number in sorted({0, 2, *(days + more for days in lives.values() for more in (0, 1))}):
+        for day in range(written, number + 1):
+            files.write(day, **{name: rows.get(day, []) for name in names})
+        removed, written = files.online(written, number)["removed"], number + 1
+        assert removed == sum(number == days + 1 for days in lives.values())
+        for entity, days in lives.items():
+            assert files.keys(entity) == ({"x-1", "x-2"} if number <= days else {"x-2"})
 
 
 def test_users_stay_as_long_as_the_setting_says(files: Files) -> None:

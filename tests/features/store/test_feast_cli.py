@@ -20,7 +20,9 @@ from features.store.configuration import feast_environment
 from features.store.keys import PROJECT
 from features.store.lookup import Lookup
 from features.store.materialise import materialise
+from features.view import OWNER
 from features.views import views_of
+from features.window_views import USER_WINDOWS
 from infra.children import child_environment
 from infra.partitions import Span, day_end
 
@@ -85,6 +87,12 @@ def test_an_end_in_the_future_does_not_break_the_next_run(store: Any, feast: Fea
     assert max(ends) <= now, "Feast's own next increment begins there"
     moment = day_end(last.start, store.settings.zone)
     assert Lookup(store.settings).user("st-u1", moment)["sequence_types"][-1] == "favorite"
+    # Feast's own second increment: it begins where ours ended, and not in the year 2999
+    repository.open_store(store.settings).materialize_incremental(now + timedelta(hours=1))
+    for name, found in intervals(store).items():
+        assert found[-1] == (max(end for _, end in found[:-1]), now + timedelta(hours=1)), name
+        assert found[-1][0] <= now, name
+    assert Lookup(store.settings).user("st-u1", moment)["sequence_types"][-1] == "favorite"
 
 
 def test_the_page_of_the_store_answers(store: Any) -> None:
@@ -95,9 +103,13 @@ def test_the_page_of_the_store_answers(store: Any) -> None:
     with subprocess.Popen(arguments, env=child_environment(store.settings), stdout=subprocess.DEVNULL) as page:
         try:
             found = eventually(f"http://127.0.0.1:{port}/projects-list.json")
+            listed = eventually(f"http://127.0.0.1:{port}/api/v1/feature_views?project={PROJECT}")
         finally:
             page.send_signal(signal.SIGTERM)
     assert [project["id"] for project in found["projects"]] == [PROJECT]
+    views = {view["spec"]["name"]: view["spec"] for view in listed["featureViews"]}
+    assert views.keys() >= {view.name for view in views_of(store.settings)}
+    assert views[USER_WINDOWS]["owner"] == OWNER
 
 
 def eventually(address: str, seconds: float = 60.0) -> Any:

@@ -13,8 +13,9 @@ import pytest
 from features.build import build
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise, materialised_through
+from features.store.repository import open_store
 from features.window_views import USER_WINDOWS
-from infra.errors import LakeError, MachineError, ServiceError
+from infra.errors import FeatureError, LakeError, MachineError, ServiceError
 from infra.partitions import Span, day_end
 from infra.settings import Settings
 from infra.valkey import start_valkey, stop_valkey, valkey
@@ -72,6 +73,16 @@ def test_a_full_store_keeps_the_watermark(shop: Any) -> None:
     assert all(windows_of(settings, second.start))
 
 
+def test_a_slow_store_is_named_and_nothing_is_announced(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.store.materialise.open_store", lambda settings: open_store(settings, 0.3))
+    with valkey(shop.settings) as client:
+        client.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
+        with pytest.raises(ServiceError, match=r"does not answer in time: .*materialise again: the watermark has not"):
+            materialise(shop.settings, Span.of_day(START))
+        client.execute_command("CLIENT", "UNPAUSE")
+        assert client.get(WATERMARK) is None
+
+
 def windows_of(settings: Settings, day: date) -> list[bool]:
     """Whether the users of a day have their windows online."""
     users = [visit["user_id"] for visit in visits(day)]
@@ -120,9 +131,13 @@ def test_a_registry_that_is_down_is_named(shop: Any) -> None:
         materialise(settings, Span.of_day(START))
 
 
-def test_files_of_other_windows_are_named(shop: Any) -> None:
-    settings = shop.settings.model_copy(update={"window_days": (2,)})
-    with pytest.raises(LakeError, match=r"dt=2011-01-03\.parquet has no column .*_2d.*: build its days again"):
+@pytest.mark.parametrize("changed", [{"window_days": (2,)}, {"session_minutes": 5}])
+def test_days_of_other_settings_do_not_go_online(shop: Any, changed: dict[str, Any]) -> None:
+    """Also where the files have the same columns: their rows would be online under the new version."""
+    settings = shop.settings.model_copy(update=changed)
+    with pytest.raises(
+        FeatureError, match=r"2011-01-03 is built by other .*settings\. Run build_features, or 'penchant"
+    ):
         materialise(settings, Span.of_day(START))
     with valkey(settings) as client:
         assert client.get(WATERMARK) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.engine import default_engine
 from features.store import repository
 from features.store.decode import decoder
 from features.store.encode import encoded
+from features.store.exchange import exchange
 from features.store.keys import entity_key, feature_field, key_prefix
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK
-from features.views import ITEM_COVISITS, SERVICE, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
+from features.views import SERVICE, USER_INTEREST, USER_ITEMS, USER_SEQUENCE, views_of
 from features.window_views import CATEGORY_WINDOWS, ITEM_WINDOWS, SEGMENT_WINDOWS, USER_WINDOWS, horizon_days
 from infra.errors import FeatureError, ServiceError
 from infra.partitions import day_end
@@ -39,25 +42,72 @@ def through(shop: Any) -> datetime:
 
 @pytest.mark.integration
 def test_it_is_what_feast_answers(store: Any) -> None:
-    """Every feature of two users who are known and one who is not, and of items."""
-    users, items = ["st-u1", "st-u2", "st-nobody"], ["st-i2", "st-nothing", "st-i1"]
-    found = Lookup(store.settings).look_up({"user_id": users, "item_id": items}, through(store))
+    """Every feature of entities that are known and of one that is not, of each kind."""
+    users = ["st-u1", "st-u2", "st-nobody"]
+    others = {
+        "item_id": ["st-i2", "st-nothing", "st-i1"],
+        "category": ["lamp", "nothing", "mug"],
+        "segment": ["country=Norway", "country=Nowhere"],
+    }
+    found = Lookup(store.settings).look_up({"user_id": users, **others}, through(store))
     feast = repository.open_store(store.settings)
     service = feast.get_online_features(feast.get_feature_service(SERVICE), {"user_id": users}).to_dict(True)
-    names = [
-        f"{view}:{field.name}"
-        for view in (ITEM_WINDOWS, ITEM_COVISITS)
-        for field in feast.get_feature_view(view).features
-    ]
-    service |= feast.get_online_features(names, {"item_id": items}).to_dict(True)
-    assert found.rows.keys() == {view.name for view in views_of(store.settings)} - OF_OTHERS
-    for view in (view for view in views_of(store.settings) if view.name in found.rows):
+    for entity, ids in others.items():
+        of_it = [view for view in views_of(store.settings) if view.entity == entity]
+        names = [f"{view.name}:{column}" for view in of_it for column in view.columns]
+        service |= feast.get_online_features(names, {entity: ids}).to_dict(True)
+    assert found.rows.keys() == {view.name for view in views_of(store.settings)}
+    for view in views_of(store.settings):
+        known = found.rows[view.name].holds
+        assert any(known), view.name
+        assert not all(known), view.name
         rows = found.rows[view.name]
         for feature in view.features:
             expected = [DEFAULTS[feature.kind] if value is None else value for value in service[feature.name]]
             assert rows.columns[feature.name] == expected, feature.name
             moments = [through(store) - age if age is not None else None for age in rows.age]
             assert [round(moment.timestamp()) if moment else 0 for moment in moments] == service[f"{feature.name}__ts"]
+
+
+@pytest.mark.integration
+def test_a_user_and_two_hundred_items_are_one_round_trip(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trips: list[int] = []
+
+    def counted(client: Any, commands: Any) -> Any:
+        trips.append(len(commands))
+        return exchange(client, commands)
+
+    monkeypatch.setattr("features.store.fetch.exchange", counted)
+    items = ["st-i1", *(f"st-x{number}" for number in range(199))]
+    found = Lookup(store.settings).look_up({"user_id": ["st-u1"], "item_id": items}, through(store))
+    assert trips == [1 + 1 + 200], "the watermark, the user, the items"
+    assert found.rows[ITEM_WINDOWS].holds == [True, *[False] * 199]
+
+
+@pytest.mark.integration
+def test_another_kind_of_online_store_answers_alike(store: Any, tmp_path: Path) -> None:
+    """Feast's own on SQLite, of the same definitions and files; no code of ours writes or reads it."""
+    settings = store.settings
+    repository.open_store(settings)  # imports Feast without what its metrics do to this process
+    from feast import FeatureStore, RepoConfig
+
+    from features.store.definitions import definitions
+
+    plain = FeatureStore(
+        config=RepoConfig(
+            project="plain", provider="local", registry=str(tmp_path / "registry.db"),
+            offline_store={"type": "duckdb"}, online_store={"type": "sqlite", "path": str(tmp_path / "online.db")},
+            materialization={"pull_latest_features": True}, entity_key_serialization_version=3,
+        )
+    )  # fmt: skip
+    plain.apply(definitions(settings))
+    moment = through(store)
+    names = [view.name for view in views_of(settings) if view.entity == "user_id"]
+    with default_engine(settings):
+        plain.materialize(moment - timedelta(days=30), moment + timedelta(seconds=1), names)
+    answered = plain.get_online_features(plain.get_feature_service(SERVICE), {"user_id": ["st-u1"]}).to_dict()
+    expected = Lookup(settings).user("st-u1", moment)
+    assert {name: answered[name] for name in expected} == {name: [value] for name, value in expected.items()}
 
 
 @pytest.mark.integration
@@ -134,6 +184,7 @@ def test_a_hash_whose_fields_lie_in_another_order_is_read_alike(store: Any) -> N
         ({"item_id": "st-i1"}, [], r"'st-i1' is one item_id and not a list of them\. Ask for \['st-i1'\]\."),
         ({"user_id": ["u"]}, ["user_window"], r"no feature view user_window\. Did you mean user_windows\?"),
         ({"user_id": ["u"]}, ["user_windows:views_1d"], r"no feature of user_windows views_1d\. "),
+        ({"user_id": ["u"]}, ["user_items", "item_windows"], r"item_windows is about item_id: ask for some\."),
         ({"user_id": ["u"]}, ["zzz"], r"There are user_windows, .*docs/features\.md"),
     ],
 )
@@ -170,6 +221,9 @@ def test_what_came_after_the_moment_is_not_seen(store: Any) -> None:
 def test_a_moment_without_a_zone_is_refused(store: Any) -> None:
     with pytest.raises(FeatureError, match="has no time zone"):
         Lookup(store.settings).look_up({"user_id": ["u"]}, datetime(2011, 1, 1))  # noqa: DTZ001
+    for ask in (Lookup(store.settings).user, Lookup(store.settings).user_row):
+        with pytest.raises(FeatureError, match="has no time zone"):
+            ask("st-u1", datetime(2011, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.integration

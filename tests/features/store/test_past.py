@@ -14,6 +14,7 @@ from features.engine import connect
 from features.past import Past
 from features.state import from_row
 from features.state_table import values_of
+from features.store.lookup import Lookup
 from features.store.point_in_time import user_rows
 from features.view import EVENT_TIMESTAMP
 from infra.errors import FeatureError
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.integration
 
 START = date(2011, 1, 3)
 SPAN = Span(START, START + timedelta(days=8))
+WINDOWS = (1, 3)
 UTC = pa.timestamp("us", tz="UTC")
 USERS = ("st-u1", "st-u2", "st-nobody")
 #: Of the first day.
@@ -53,6 +55,23 @@ def test_its_rows_are_those_of_historical_retrieval(store: Any, past: Past) -> N
         assert found.sequence == expected.sequence
         assert found.interest.categories == expected.interest.categories
         assert found.interest.strengths.tolist() == expected.interest.strengths.tolist()
+
+
+@pytest.mark.parametrize(("user_days", "known"), [(3, True), (2, False)])
+def test_an_idle_user_is_forgotten_everywhere_at_once(store: Any, user_days: int, known: bool) -> None:
+    """The second user's last row is three days old: answers, training and what answers are held against agree."""
+    settings = store.settings.model_copy(update={"online_user_days": user_days})
+    moment = begin(store, 8)
+    online = from_row("st-u2", Lookup(settings).user("st-u2", moment), WINDOWS, settings.half_life_days)
+    asked = pa.table({"user_id": ["st-u2"], EVENT_TIMESTAMP: pa.array([moment], UTC)})
+    [row] = user_rows(settings, asked).to_pylist()
+    trained = from_row("st-u2", row, WINDOWS, settings.half_life_days)
+    with connect(settings) as connection:
+        expected = Past(connection, settings, USERS, SPAN).state("st-u2", moment, moment, (), moment)
+    for state in (online, trained, expected):
+        assert state.known == known
+        held = (len(state.sequence.items), len(state.history.items), len(state.interest.categories))
+        assert held == ((2, 1, 1) if known else (0, 0, 0))
 
 
 def test_only_events_that_were_seen_come_on_top(store: Any, past: Past) -> None:

@@ -15,7 +15,7 @@ from features.service import service_name, service_version
 from features.store.point_in_time import user_rows
 from features.store.repository import apply, open_store
 from features.store.service_versions import earlier_services, service_of
-from features.views import SERVICE, USER_SEQUENCE
+from features.views import SERVICE, USER_SEQUENCE, views_of
 from infra.children import child_environment
 from infra.errors import FeatureError
 from infra.partitions import day_end
@@ -82,11 +82,29 @@ def test_a_feature_that_was_taken_away_is_named(store: Any) -> None:
         apply(store.settings)
 
 
+def intervals(settings: Settings) -> dict[str, Any]:
+    """By view what was materialised."""
+    views = open_store(settings).list_feature_views()
+    return {view.name: list(view.materialization_intervals) for view in views}
+
+
+def test_what_was_materialised_stays_when_definitions_change(store: Any) -> None:
+    """Of the views that change, too: https://github.com/feast-dev/feast/issues/3228."""
+    before = intervals(store.settings)
+    assert all(before[view.name] for view in views_of(store.settings))
+    apply(store.settings.model_copy(update={"window_days": (1, 3, 5), "session_minutes": 5}))
+    after = intervals(store.settings)
+    apply(store.settings)
+    assert after == before == intervals(store.settings)
+
+
 def test_feasts_own_apply_keeps_earlier_versions(store: Any, later: Settings) -> None:
+    before = intervals(later)
     command = [sys.executable, "-m", "infra.cli.main", "feast", "apply"]
     environment = child_environment(store.settings)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert intervals(store.settings) == before, "of views whose definitions have changed with it"
     assert columns(store.settings, service_name(service_version(later))) >= {"view_count_5d", "view_count_3d"}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.build import build
@@ -16,6 +19,8 @@ from features.inputs import stat_columns
 from features.last_event import USER_LAST_EVENT
 from features.state import from_row
 from features.store import repository
+from features.store.expiry import by_entity
+from features.store.keys import key_prefix
 from features.store.lookup import Lookup
 from features.store.materialise import WATERMARK, materialise
 from features.store.point_in_time import item_stats_by_day, user_rows
@@ -50,6 +55,19 @@ def test_apply_again_changes_nothing_and_keeps_what_was_materialised(store: Any)
         assert view == before[name]
         assert view.last_updated_timestamp == before[name].last_updated_timestamp
         assert all(field.description for field in view.features)
+
+
+def test_feast_knows_who_answers_for_a_feature_and_what_it_is(store: Any) -> None:
+    feast = repository.open_store(store.settings)
+    for view in views_of(store.settings):
+        found = feast.get_feature_view(view.name)
+        assert (found.owner, found.description) == (view.owner, view.description)
+        fields = {field.name: field for field in found.features}
+        assert fields.keys() == set(view.columns)
+        for feature in view.features:
+            field = fields[feature.name]
+            assert field.tags == {"owner": view.owner, **({"unit": feature.unit} if feature.unit else {})}
+            assert field.description == f"{feature.description} ({feature.unit})".removesuffix(" ()")
 
 
 def test_no_password_lies_in_the_home_but_among_the_secrets(store: Any) -> None:
@@ -153,6 +171,45 @@ def test_a_file_of_the_features_that_is_not_whole_is_named(store: Any) -> None:
         path.write_bytes(content)
 
 
+def test_a_file_whose_column_is_of_another_type_is_named(store: Any) -> None:
+    path = store.lake.feature(USER_SEQUENCE, START)
+    content = path.read_bytes()
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("sequence_times_us")
+    pq.write_table(table.set_column(place, "sequence_times_us", pa.array([["1"]] * len(table))), path)
+    try:
+        said = rf"{path.name}: sequence_times_us is list<.*string>, not list<.*int64>\. .*build its days again"
+        with pytest.raises(LakeError, match=said):
+            user_rows(store.settings, pa.table({"user_id": ["st-u1"], "event_timestamp": MOMENT}))
+        with pytest.raises(LakeError, match=said):
+            materialise(store.settings, SPAN)
+    finally:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view()])
+def test_texts_may_be_long_ones(store: Any, kind: pa.DataType) -> None:
+    """As Polars has them; the caller's columns stay as they are."""
+    asked = pa.table({"user_id": pa.array(["st-u1"], kind), "event_timestamp": MOMENT})
+    found = user_rows(store.settings, asked)
+    assert found.schema.field("user_id").type == kind
+    plain = user_rows(store.settings, asked.set_column(0, "user_id", pa.array(["st-u1"])))
+    assert found.drop_columns("user_id").equals(plain.drop_columns("user_id"))
+    assert plain["sequence_items"].to_pylist() != [None]
+
+
+def test_moments_are_whole_microseconds(store: Any) -> None:
+    whole = int(MOMENT[0].as_py().timestamp()) * 10**9
+    for more, fits in ((1000, True), (1, False)):
+        moments = pa.array([whole + more], pa.timestamp("ns", tz="Europe/Oslo"))
+        asked = pa.table({"user_id": ["st-u1"], "event_timestamp": moments})
+        if fits:
+            assert user_rows(store.settings, asked)["event_timestamp"].type == moments.type
+        else:
+            with pytest.raises(FeatureError, match=r"no column of whole microseconds: .*Round its moments down"):
+                user_rows(store.settings, asked)
+
+
 def test_windows_expire_by_the_shops_clock(store: Any) -> None:
     lookup, ttl = Lookup(store.settings), timedelta(days=horizon_days(WINDOWS) + 1)
     moment = through(store, 7)
@@ -247,8 +304,59 @@ def test_the_registry_learns_what_was_materialised(store: Any) -> None:
 
 
 def test_materialise_wants_a_built_span(store: Any) -> None:
-    with pytest.raises(FeatureError, match=f"{SPAN.end} are not built"):
+    with pytest.raises(FeatureError, match=rf"{SPAN.end} is not built\. Run build_features"):
         materialise(store.settings, Span(START, SPAN.end + timedelta(days=1)))
+    with pytest.raises(FeatureError, match="no features of no day"):
+        materialise(store.settings, Span(START, START))
+
+
+@pytest.mark.parametrize("day", [2, 5])
+def test_a_day_that_is_half_built_does_not_go_online(store: Any, day: int) -> None:
+    """As after a kill in the midst of a rebuild: of the span, or of a later day that would come along."""
+    note = store.lake.built(START + timedelta(days=day))
+    content = note.read_bytes()
+    before = online(store.settings)
+    note.unlink()
+    try:
+        with pytest.raises(FeatureError, match=rf"{START + timedelta(days=day)} is not built"):
+            materialise(store.settings, Span(START, START + timedelta(days=3)))
+        assert online(store.settings) == before
+    finally:
+        note.write_bytes(content)
+
+
+def test_only_rows_that_changed_go_online(store: Any) -> None:
+    """Of the last day as many as its files have; of all days one for every entity."""
+    last = Span.of_day(START + timedelta(days=7))
+    written = {view.name: len(store.rows(view.name, last)[last.start]) for view in views_of(store.settings)}
+    assert materialise(store.settings, last)["rows"] == written
+    assert written[USER_SEQUENCE] == 1, "the other user did nothing on that day"
+    assert materialise(store.settings, SPAN)["rows"][USER_SEQUENCE] == 2
+
+
+def test_materialising_twice_at_once_is_materialising_once(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody builds meanwhile."""
+    done, before = materialise(store.settings, SPAN), online(store.settings)
+
+    def watched(settings: Settings) -> None:
+        with (settings.home / "run" / "build.lock").open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        repository.apply(settings)
+
+    monkeypatch.setattr("features.store.materialise.apply", watched)
+    with ThreadPoolExecutor(2) as both:
+        found = list(both.map(materialise, [store.settings] * 2, [SPAN] * 2))
+    assert [(one["through"], one["rows"], one["removed"]) for one in found] == [
+        (done["through"], done["rows"], done["removed"])
+    ] * 2
+    assert online(store.settings) == before
+
+
+def online(settings: Settings) -> dict[bytes, Any]:
+    """The watermark, and every hash of the online store."""
+    with valkey(settings) as client:
+        keys = sorted(key for entity, _views in by_entity(settings) for key in client.keys(key_prefix(entity) + b"*"))
+        return {WATERMARK.encode(): client.get(WATERMARK), **{key: client.hgetall(key) for key in keys}}
 
 
 def test_nothing_is_known_before_the_first_materialisation(settings: Settings, services: Settings) -> None:
