@@ -31,7 +31,7 @@ from features.window_views import (
     segment_windows_view,
     user_windows_view,
 )
-from features.windows import windows
+from features.windows import later, windows
 from infra.partitions import Span, day_end, day_start
 from infra.settings import Settings
 
@@ -79,15 +79,18 @@ def user_windows(
 def item_windows(connection: Connection, settings: Settings, tiles: Table, versions: Table, span: Span) -> Table:
     """Rows of the view ``item_windows`` with their ``day``; guests count, but not as users, and bots do not.
 
-    A row falls also on the day on which an item's price changes.
+    A row falls also on the day on which an item's price changes, and on the day on which that leaves the longest
+    window.
 
     Args:
         versions: ``features.item_history.item_versions``.
     """
     view = item_windows_view(settings.window_days)
     days = table_of(connection, _days(settings, span))
-    seen = _of_all(tiles).union(_told(tiles, versions, days))
-    rows = _windows_of(connection, seen, ITEM_ID, span, settings.window_days)
+    dearer = _price_changes(versions, days, max(settings.window_days))
+    rows = _windows_of(connection, _of_all(tiles), ITEM_ID, span, settings.window_days, dearer)
+    # an item of which nobody did anything yet
+    rows = rows.mutate(**{name: _[name].fill_null(0) for name in rows.columns if name not in (ITEM_ID, DAY)})
     return _described(_priced(rows, versions, days), view, _ITEM_PREFIX)
 
 
@@ -111,7 +114,14 @@ def _of_all(tiles: Table) -> Table:
     return seen.union(any_of)
 
 
-def _windows_of(connection: Connection, tiles: Table, entity: str, span: Span, window_days: tuple[int, ...]) -> Table:
+def _windows_of(
+    connection: Connection,
+    tiles: Table,
+    entity: str,
+    span: Span,
+    window_days: tuple[int, ...],
+    also: Table | None = None,
+) -> Table:
     """Windows of what everybody did with an entity."""
     counted = Counted(
         entity=entity,
@@ -123,7 +133,7 @@ def _windows_of(connection: Connection, tiles: Table, entity: str, span: Span, w
         lengths={"users": window_days, "count": _count_lengths(window_days)},
         latest=LAST_US,
     )
-    return windows(connection, tiles, tiles.select(entity, DAY).distinct(), counted, span)
+    return windows(connection, tiles, tiles.select(entity, DAY).distinct(), counted, span, also)
 
 
 def _days(settings: Settings, span: Span) -> pa.Table:
@@ -139,13 +149,14 @@ def _days(settings: Settings, span: Span) -> pa.Table:
     return pa.table({DAY: pa.array(days, pa.date32()), **microseconds})
 
 
-def _told(tiles: Table, versions: Table, days: Table) -> Table:
-    """A tile in which nothing happened for every day on which a version of an item takes effect."""
-    on_day = versions.inner_join(days, [versions[SINCE_US] >= days[_STARTS], versions[SINCE_US] < days[_ENDS]])
-    named = {ITEM_ID: on_day[ITEM_ID], DAY: on_day[DAY], EVENT_TYPE: ibis.literal("")}
-    return on_day.select(
-        **{name: named[name] if name in named else ibis.null(dtype) for name, dtype in tiles.schema().items()}
-    )
+def _price_changes(versions: Table, days: Table, longest: int) -> Table:
+    """The days (item, ``day``) on which another price takes effect, and on which that was ``longest`` days ago."""
+    in_time = ibis.window(group_by=ITEM_ID, order_by=SINCE_US)
+    priced = versions.mutate(**{PRICE: _[PRICE].fill_null(0), "was": _[PRICE].fill_null(0).lag().over(in_time)})
+    dearer = priced.filter(_[PRICE] != _["was"])
+    on_day = dearer.inner_join(days, [dearer[SINCE_US] >= days[_STARTS], dearer[SINCE_US] < days[_ENDS]])
+    changes = on_day.select(ITEM_ID, DAY)
+    return changes.union(changes.mutate(**{DAY: later(_[DAY], longest)}))
 
 
 def _priced(rows: Table, versions: Table, days: Table) -> Table:

@@ -77,7 +77,12 @@ def item_windows_view(window_days: tuple[int, ...]) -> View:
         Feature(
             "item_price_change", "float64", "share", f"price at T by that {longest} days before, less 1; 0 without both"
         ),
-        Feature("item_first_us", "int64", MICROSECONDS, "moment from which the item was known, 0 if it came after T"),
+        Feature(
+            "item_first_us",
+            "int64",
+            MICROSECONDS,
+            "moment from which the item is described, 0 if that is after T or nobody described it",
+        ),
     )
     described = "What users (guests too) did with the item in the windows [T-w, T)."
     return View(ITEM_WINDOWS, ITEM_ID, features, horizon_days(window_days) + 1, described)

@@ -24,19 +24,22 @@ from features.events.schema import EVENT_TYPE
 from infra.partitions import Span
 
 
-def windows(connection: Connection, tiles: Table, active: Table, counted: Counted, span: Span) -> Table:
+def windows(
+    connection: Connection, tiles: Table, active: Table, counted: Counted, span: Span, also: Table | None = None
+) -> Table:
     """A row for each entity and day of ``span`` on which a window's content changed.
 
     Args:
         tiles: of the span and of as many days before it as the longest window has.
         active: of the same days each entity's days with anything, and what counts of all types together.
+        also: days (entity, ``day``) on which there is a row whatever enters or leaves.
 
     Returns:
-        entity, ``day``, every window of ``counted`` (zero where a behaviour does not occur at all), and of each
-        behaviour its last moment, ``<behaviour>_latest``.
+        entity, ``day``, every window of ``counted`` (zero where a behaviour does not occur at all; null on a
+        day of ``also`` before which nothing happened), and of each behaviour its last moment, ``<behaviour>_latest``.
     """
     entity = counted.entity
-    due = stored(connection, _due(active, counted, span))
+    due = stored(connection, _due(active, counted, span, also))
     if len(span) < max(counted.leaving):  # few of the entities have a row
         tiles, active = tiles.semi_join(due, entity), active.semi_join(due, entity)
     by_type = _by_type(tiles.filter(_[EVENT_TYPE].isin(tuple(counted.measures))), counted)
@@ -48,7 +51,7 @@ def windows(connection: Connection, tiles: Table, active: Table, counted: Counte
     return _differences(due, days, counted, behaviours)
 
 
-def _due(active: Table, counted: Counted, span: Span) -> Table:
+def _due(active: Table, counted: Counted, span: Span, also: Table | None) -> Table:
     """The days on which something enters or leaves, each with the last day that has left each window by then.
 
     Columns: entity, ``day``, and by length (0: has entered) the last day that is so long ago, null without one.
@@ -59,6 +62,8 @@ def _due(active: Table, counted: Counted, span: Span) -> Table:
     for length in lengths:
         left = {mark: _[DAY] if mark == _mark(length) else ibis.null("date") for mark in marks}
         parts.append(active.select(counted.entity, **{DAY: later(_[DAY], length)}, **left))
+    if also is not None:
+        parts.append(also.select(counted.entity, DAY, **dict.fromkeys(marks, ibis.null("date"))))
     union = reduce(lambda one, other: one.union(other), parts).filter(_[DAY] < span.end)
     days = union.group_by(counted.entity, DAY).agg(**{mark: _[mark].max() for mark in marks})
     return _carried(days, counted.entity, marks).filter(_[DAY] >= span.start)

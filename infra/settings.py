@@ -200,7 +200,11 @@ class Settings(BaseSettings):
     api_batch_events: int = Field(1000, ge=1, description="Events that one request may bring.")
     api_candidates: int = Field(256, ge=100, le=10_000, description="Items that the model ranks for one answer.")
     clock_tolerance_seconds: int = Field(60, ge=0, description="How far an event may be ahead of the shop's clock.")
-    live_events: int = Field(500, ge=1, description="Events of a user since the last closed day that answers see.")
+    live_events: int = Field(
+        500,
+        ge=1,
+        description="Events of a user since the last closed day that answers see; sequence_length where that is more.",
+    )
 
     @field_validator("window_days", "half_life_days")
     @classmethod
@@ -272,6 +276,11 @@ class Settings(BaseSettings):
     @property
     def lake(self) -> Lake:
         return Lake(self.home / "lake")
+
+    @property
+    def live_limit(self) -> int:
+        """Events of a user since the last closed day that answers see: no less than a sequence of training holds."""
+        return max(self.live_events, self.sequence_length)
 
     def shop_clock(self) -> Clock:
         return parse_clock(self.clock)

@@ -33,7 +33,7 @@ class Service:
         self._metrics = metrics
         self._parts = parts
         self._inbox = Inbox(parts.database)
-        self._live = LiveEvents(parts.valkey, self._inbox, settings.live_events, metrics.live_read)
+        self._live = LiveEvents(parts.valkey, self._inbox, settings.live_limit, metrics.live_read)
         self._samples = Samples(parts.database, settings, metrics)
         self._recommender = Recommender(parts.store, self._live, settings, metrics, self._samples)
         self.follower = Follower(parts, self._live, settings, self.clock, metrics)

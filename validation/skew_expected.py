@@ -102,7 +102,7 @@ def _expected(
     online = deliveries.online_at(sample.as_of, sample.at)
     reasons = {
         "refused": bool(known - {event.event_id for event in logged}),
-        "crowded": len(known) > settings.live_events,
+        "crowded": len(known) > settings.live_limit,
         "told": any(
             event.category != deliveries.categories(online).get(event.item_id, "")
             for event in logged

@@ -52,7 +52,7 @@ def patient_for(settings: Settings, milliseconds: int) -> redis.Redis:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Inbox, LiveEvents]]:
     inbox = Inbox(engine(settings))
-    live = LiveEvents(patient_for(settings, settings.api_timeout_ms), inbox, settings.live_events)
+    live = LiveEvents(patient_for(settings, settings.api_timeout_ms), inbox, settings.live_limit)
     try:
         yield inbox, live
     finally:

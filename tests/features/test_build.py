@@ -267,7 +267,7 @@ def test_a_change_of_price_is_a_row_of_its_own(settings: Settings, shop_of: Any,
     assert found[2] == [(150, 0.5, first, 1)]
     assert found[7] == [(150, 0.5, first, 0)]
     assert found[9] == [(150, 0.0, first, 0)]
-    assert [day for day, rows in found.items() if rows] == [0, 1, 2, 3, 7, 9]
+    assert [day for day, rows in found.items() if rows] == [0, 1, 2, 7, 9]
 
 
 def test_bots_are_left_out_of_what_is_said_about_items(settings: Settings, shop_of: Any, event_of: Any) -> None:

@@ -104,11 +104,11 @@ def _late(settings: Settings, event_of: Callable[..., Any]) -> Iterator[dict[str
 
 
 def _shop(settings: Settings, shop_of: Any, event_of: Any) -> Any:
-    """A shop with two categories, of which two items change in the middle; days in one pass, then one more day."""
+    """Two categories; two items change in the middle, their price too. Days in one pass, then one more day."""
     made = shop_of(settings)
     made.items({**dict.fromkeys(ITEMS[:4], "tea"), **dict.fromkeys(ITEMS[4:7], "\u00d6l")})
     moment = datetime(2010, 3, 30, 9, 1, tzinfo=UTC)
-    made.items({"mug": "late", "\u00e9tag\u00e8re": "\u8336"}, "later", bulk=False, moment=moment)
+    made.items({"mug": "late", "\u00e9tag\u00e8re": "\u8336"}, "later", bulk=False, moment=moment, price=150)
     made.publish(SPAN, _log(settings, event_of))
     build(settings, ONE_PASS)
     # with the last day's delivery comes something about one of the days before

@@ -22,6 +22,10 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
     assert (found.timezone, found.threads, found.currency) == ("Europe/London", 5, "GBP")
 
 
+def test_answers_see_as_many_events_as_a_sequence_of_training_holds(tmp_path: Path) -> None:
+    assert [load_settings(tmp_path, sequence_length=length).live_limit for length in (50, 1000)] == [500, 1000]
+
+
 def test_the_environment_names_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PENCHANT_HOME", str(tmp_path))
     (tmp_path / "settings.toml").write_text("threads = 7\n")

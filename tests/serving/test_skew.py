@@ -199,10 +199,10 @@ def test_an_event_that_came_after_the_answer_is_no_skew(shop: House) -> None:
     assert [one.feature for one in shop.check().wrong] == ["history_times"]
 
 
-def test_more_posted_events_than_answers_see_are_told(shop: House) -> None:
+def test_more_posted_events_than_answers_see_are_told(shop: House, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ask(POSTING, USERS[0])
-    few = shop.later.model_copy(update={"live_events": 1})
-    report = check(few, shop.database, DAY, DELIVERED)
+    monkeypatch.setattr(Settings, "live_limit", 1)
+    report = check(shop.later, shop.database, DAY, DELIVERED)
     assert (report.compared, report.explained["crowded"].answers) == (1, 1)
 
 

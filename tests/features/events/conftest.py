@@ -77,10 +77,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def take(shop: Settings) -> Take:
-    """Ingest files for one day (or ``span``) of Online Retail (or ``source``) and, by default, publish them."""
+    """Ingest files for one day (or ``span``) of Online Retail (or ``source``) and, by default, publish them; into
+    ``shop``, or another one.
+    """
+    usual = shop
 
     def make(*files: Path, span: Span | None = None, source: str = "online-retail", **more: Any) -> Manifest:
-        published = more.pop("published", True)
+        published, shop = more.pop("published", True), more.pop("shop", usual)
         keywords = {"bulk": False, "delivered_at": NOW, **more}
         manifest = ingest(shop, source, files, span or Span.of_day(DAY), **keywords)
         if published:

@@ -131,14 +131,18 @@ def test_history_that_comes_again_as_a_day_is_all_duplicates(take: Any, write: A
     assert (again.accepted, again.duplicate, again.late, again.early) == (0, 3, 0, 0)
 
 
-def test_bulk_history_is_known_from_the_end_of_each_day_on(
-    shop: Settings, take: Any, write: Any, line: Any, read: Any
+@pytest.mark.parametrize("lag", [60, 25 * 60])
+def test_bulk_history_is_known_a_stated_lag_after_the_end_of_each_day(
+    shop: Settings, take: Any, write: Any, line: Any, read: Any, lag: int
 ) -> None:
+    """The days that the delivery leaves empty as well."""
     span = Span(FIRST, date(2010, 12, 4))
-    take(write("a.csv", [line(), line(Invoice="3", InvoiceDate=at("03 08:00"))]), span=span, bulk=True)
+    stated = shop.model_copy(update={"history_lag_minutes": lag})
+    first, third, empty = (datetime(2010, 12, day, tzinfo=UTC) + timedelta(minutes=lag) for day in (2, 4, 3))
+    take(write("a.csv", [line(), line(Invoice="3", InvoiceDate=at("03 08:00"))]), span=span, bulk=True, shop=stated)
     assert [(event["ingested_at"], event["ingested_assumed"]) for event in read(span)] == [
-        (datetime(2010, 12, 2, 1, tzinfo=UTC), True),
-        (datetime(2010, 12, 4, 1, tzinfo=UTC), True),
+        (first, True),
+        (third, True),
     ]
     assert partition(shop, SECOND) | {"gate": None} == {
         "day": "2010-12-02",
@@ -149,8 +153,8 @@ def test_bulk_history_is_known_from_the_end_of_each_day_on(
         "guests": 0,
         "mix": {},
         "by_source": {},
-        "closed_at": "2010-12-03T01:00:00+00:00",
-        "known_at": "2010-12-03T01:00:00+00:00",
+        "closed_at": empty.isoformat(),
+        "known_at": empty.isoformat(),
         "known": [],
         "digest": "0" * 32,
         "deliveries": partition(shop, FIRST)["deliveries"],
