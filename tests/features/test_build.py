@@ -20,8 +20,8 @@ from features.build import build
 from features.days import built_days, due, unbuilt_through
 from features.state import Live, from_row
 from features.views import views_of
-from infra.errors import FeatureError
-from infra.lake import read_json, write_json
+from infra.errors import FeatureError, LakeError
+from infra.lake import DAILY, read_json, write_json
 from infra.partitions import Span, day_end
 from infra.settings import PROJECT, Settings
 
@@ -149,6 +149,7 @@ def test_building_again_gives_equal_bytes(shop: Any) -> None:
 
 
 def test_two_builds_at_once_leave_what_one_leaves(shop: Any) -> None:
+    """Of spans that overlap, whichever comes first."""
     build(shop.settings, SPAN)
     before = shop.bytes_of("tiles", "features")
     code = (
@@ -157,10 +158,11 @@ def test_two_builds_at_once_leave_what_one_leaves(shop: Any) -> None:
         "build(load_settings(Path(sys.argv[1]), window_days=(1, 7), half_life_days=(7, 30)), "
         "Span(*map(date.fromisoformat, sys.argv[2:])))"
     )
-    command = [sys.executable, "-c", code, str(shop.settings.home), str(SPAN.start), str(SPAN.end)]
-    runs = [subprocess.Popen(command, cwd=PROJECT) for _ in range(2)]
+    spans = (Span(START, START + timedelta(days=4)), Span(START + timedelta(days=2), SPAN.end))
+    command = [sys.executable, "-c", code, str(shop.settings.home)]
+    runs = [subprocess.Popen([*command, str(span.start), str(span.end)], cwd=PROJECT) for span in spans]
     assert [run.wait(timeout=120) for run in runs] == [0, 0]
-    assert shop.bytes_of("tiles", "features") == before
+    assert states_equal(shop, before)
 
 
 def test_days_after_the_span_change_nothing_in_it(shop: Any, event_of: Any) -> None:
@@ -311,6 +313,36 @@ def test_states_go_on_from_checkpoints(shop: Any, monkeypatch: pytest.MonkeyPatc
     last = Span.of_day(START + timedelta(days=5))
     build(shop.settings, last)
     assert states_equal(shop, before)
+
+
+def test_a_day_reads_one_longest_window_and_the_last_checkpoint(
+    settings: Settings, shop_of: Any, event_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the history: what lies before may be damaged; the first day of the window may not."""
+    monkeypatch.setattr(chain, "CHECKPOINT_DAYS", 2)
+    made, last = shop_of(settings), START + timedelta(days=40)
+    span, horizon = Span(START, last + timedelta(days=1)), last - timedelta(days=35)
+    made.items({"i1": "mug", "i2": "lamp"})
+    active = [START + timedelta(days=number) for number in (0, 2, 5, 33, 40)]
+    made.publish(span, [event_of(settings, day, HOUR, event_id=str(day), event_type="purchase") for day in active])
+    build(settings, Span(START, last))
+    build(settings, Span.of_day(last))
+    before = made.bytes_of(*DAILY, "features")
+    lake = made.lake
+    damaged = [*(lake.daily(kind, day) for kind in DAILY for day in Span(START, horizon).days())]
+    damaged += [lake.feature(view.name, day) for view in views_of(settings) for day in Span(START, last).days()]
+    # sessions may begin on the day before
+    damaged += [lake.events(day, "d1") for day in Span(START, last - timedelta(days=1)).days()]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:40])
+    build(settings, Span.of_day(last))
+    lost = {str(path.relative_to(lake.root)) for path in damaged}
+    after = made.bytes_of(*DAILY, "features")
+    assert {k: v for k, v in after.items() if k not in lost} == {k: v for k, v in before.items() if k not in lost}
+    needed = lake.daily(DAILY[0], horizon)
+    needed.write_bytes(b"")
+    with pytest.raises(LakeError, match=str(horizon)):
+        build(settings, Span.of_day(last))
 
 
 def states_equal(shop: Any, before: dict[str, bytes]) -> bool:

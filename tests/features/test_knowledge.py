@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -31,19 +32,14 @@ HOUR = 3_600_000_000
 DELAYS = (0, 0, 0, 0, 0, 1, 3)
 
 
-@st.composite
-def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    kinds = st.fixed_dictionaries(
-        {
-            "day": st.integers(0, len(SPAN) - 1),
-            "delay": st.sampled_from(DELAYS),
-            "offset": st.sampled_from((0, HOUR, 5 * HOUR)),
-            "user_id": st.sampled_from(("u1", "u2", None)),
-            "item_id": st.sampled_from(("i1", "i2", "i3")),
-            "event_type": st.sampled_from(("view", "purchase", "cart", "login")),
-        }
-    )
-    return draw(st.lists(kinds, min_size=5, max_size=25))
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "day": tuple(range(len(SPAN))),
+    "delay": DELAYS,
+    "offset": (0, HOUR, 5 * HOUR),
+    "user_id": ("u1", "u2", None),
+    "item_id": ("i1", "i2", "i3"),
+    "event_type": ("view", "purchase", "cart", "login"),
+}
 
 
 @pytest.fixture
@@ -82,16 +78,19 @@ def deliver(shop: Any, rows: list[tuple[date, date, Any]], day: date) -> None:
 
 
 # a failing example is not made smaller: that takes as many builds again, twenty minutes of them
+# a log follows from its seed; 0 would be every run's first one
+SEEDS = st.integers(0, 2**32).filter(bool)
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
-@examples(max_examples=2, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=logs())
+@examples(max_examples=1, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=SEEDS)
 def test_what_was_known_is_what_a_plain_build_would_have_made_then(
-    log: Any, homes: Any, made: Any, shop_of: Any
+    seed: int, homes: Any, made: Any, shop_of: Any
 ) -> None:
     """Day by day, all at once, and again: the same versions; and at each moment those of the rows known by then."""
-    rows = made(log)
+    chance = Random(seed)  # noqa: S311
+    rows = made([{name: chance.choice(of) for name, of in FIELDS.items()} for _row in range(24)])
     daily, bulk = shop_of(homes()), shop_of(homes())
     for shop in (daily, bulk):
         shop.items({"i1": "mug", "i2": "lamp"})

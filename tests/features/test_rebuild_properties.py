@@ -8,7 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -35,27 +37,21 @@ LENGTHS = {"window_days": (1, 3), "half_life_days": (7,), "sequence_length": 3, 
 HOUR = 3_600_000_000
 #: A build of some days changes the file system so many times, or less.
 STEPS = 60
-DAYS = st.integers(0, len(SPAN) - 1)
-WAYS = st.one_of(
-    st.tuples(st.just("days"), DAYS),
-    st.tuples(st.just("again"), DAYS, DAYS),
-    st.tuples(st.just("killed"), DAYS, st.integers(1, STEPS)),
-)
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "day": tuple(range(len(SPAN))),
+    "late": (0, 0, 0, 1, 2),
+    "offset": (0, HOUR, 5 * HOUR),
+    "user_id": ("u1", "u2", None),
+    "item_id": ("i1", "i2", "i3"),
+    "event_type": ("view", "purchase", "cart", "login"),
+}
 
 
-@st.composite
-def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    kinds = st.fixed_dictionaries(
-        {
-            "day": DAYS,
-            "late": st.sampled_from((0, 0, 0, 1, 2)),
-            "offset": st.sampled_from((0, HOUR, 5 * HOUR)),
-            "user_id": st.sampled_from(("u1", "u2", None)),
-            "item_id": st.sampled_from(("i1", "i2", "i3")),
-            "event_type": st.sampled_from(("view", "purchase", "cart", "login")),
-        }
-    )
-    return draw(st.lists(kinds, min_size=8, max_size=25))
+def ways(chance: Random) -> list[tuple[Any, ...]]:
+    """One of each kind, in any order."""
+    day = partial(chance.randrange, len(SPAN))
+    found = [("days", day()), ("again", day(), day()), ("killed", day(), chance.randint(1, STEPS))]
+    return chance.sample(found, len(found))
 
 
 @pytest.fixture
@@ -90,17 +86,23 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
 
 
 # a failing example is not made smaller: that takes as many builds again
+# a log follows from its seed; 0 would be every run's first one
+SEEDS = st.integers(0, 2**32).filter(bool)
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
-@examples(max_examples=3, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=logs(), ways=st.lists(WAYS, min_size=2, max_size=4))
+@examples(max_examples=1, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=SEEDS)
 def test_however_it_was_built_it_is_what_one_build_leaves(
-    log: Any, ways: Any, homes: Any, shop_of: Any, event_of: Any, dies: Any
+    seed: int, homes: Any, shop_of: Any, event_of: Any, dies: Any
 ) -> None:
+    chance = Random(seed)  # noqa: S311
+    log = [{name: chance.choice(of) for name, of in FIELDS.items()} for _row in range(20)]
+    late_days = chance.sample(range(len(SPAN)), 2)  # each moment is one more way through the days
+    log = [{**row, "late": row["late"] * (row["day"] in late_days)} for row in log]
     clean, shop = (published(shop_of(homes()), log, event_of) for _ in range(2))
     build(clean.settings, SPAN)
-    for way in ways:
+    for way in ways(chance):
         go(shop.settings, way, dies)
     last = Span.of_day(SPAN.end - timedelta(days=1))
     build(shop.settings, due(shop.settings, last), only_new=True)
